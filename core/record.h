@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record.h – what happened, in the past tense: the truth that a restart replays.
+ *
+ * engine_step decides and writes its decisions down as records; engine_apply changes state
+ * by a record and by nothing else; the store keeps records in order and gives them back in
+ * that order. So live running and restart go through the same code.
+ *
+ * Two kinds are not kept as rows of the event table: REC_POINTS (rows of the metric table;
+ * given back only for attempts that have not ended) and REC_LOG (bytes of a file).
+ * REC_MARK is only ever given back: it carries what the store knows of a live attempt.
+ *
+ * A record is one heap object; strings and arrays it points to are owned by it and lie
+ * behind it or in allocations of their own, all released by record_destroy. Once made it is
+ * not changed, so it may move to another thread.
+ */
+#ifndef CORE_RECORD_H
+#define CORE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/times.h"
+#include "core/ids.h"
+#include "core/states.h"
+#include "core/value.h"
+
+/* X(SUFFIX, stored number) */
+#define RECORD_KINDS(X)                                                                \
+    X(SESSION, 1)       /* a coordinator opened the home */                            \
+    X(SWEEP_CREATED, 2) /* a sweep was submitted */                                    \
+    X(SWEEP_STATE, 3)   /* paused, resumed, finished, … */                             \
+    X(AGENT, 4)         /* an agent said hello with a new boot */                      \
+    X(TRIAL_CREATED, 5) /* a point was suggested and queued */                         \
+    X(ASSIGNED, 6)      /* an attempt was given to an agent */                         \
+    X(STARTED, 7)       /* its program runs */                                         \
+    X(STOP_REQUESTED, 8)                                                               \
+    X(REQUEUED, 9)      /* lease over: queued again, the attempt is suspect */         \
+    X(ADOPTED, 10)      /* the suspect attempt's agent came back in time */            \
+    X(ENDED, 11)        /* an attempt ended, and what became of its trial */           \
+    X(TRIAL_STATE, 12)  /* a trial without a live attempt changed: cancelled */        \
+    X(POINTS, 13)                                                                      \
+    X(NOTES, 14)        /* params and tags logged by the trial's program */            \
+    X(LOG, 15)                                                                         \
+    X(MARK, 16)
+
+#define RECORD_ENUM(suffix, number) REC_##suffix = (number),
+enum record_kind { RECORD_KINDS(RECORD_ENUM) RECORD_KIND_NR };
+
+struct rec_note {
+    bool is_tag; /* else a parameter */
+    const char *name;
+    const char *value;
+};
+
+/* sweep: a new sweep. Its record's key.sweep is its key, record.run_key its run. */
+struct rec_sweep_created {
+    struct run_id run_id;
+    const char *name;
+    const char *metric; /* the objective's metric */
+    bool maximize;
+    const struct rec_note *tags; /* from the file; all is_tag */
+    size_t tags_len;
+    const char *text;       /* sweep file */
+    const char *mlproject;  /* MLproject file's text, NULL when there is none */
+    const char *directory;  /* absolute folder that relative paths start from */
+};
+
+struct rec_sweep_state {
+    enum sweep_state state;
+    bool by_user; /* steered, not decided by the engine */
+};
+
+struct rec_agent {
+    uint32_t agent; /* key given by the engine, from 1 */
+    const char *id;
+    const char *host;
+    uint64_t boot;
+    uint32_t pid;
+    uint32_t slots;
+};
+
+/* A parameter's value as people see it. */
+struct rec_param {
+    const char *name;
+    enum value_kind kind; /* how `text` is to be read */
+    const char *text;     /* canonical text of the value */
+};
+
+struct rec_trial_created {
+    const double *x; /* internal values, x_len of them */
+    size_t x_len;
+    uint64_t cursor;     /* sampler's cursor after this point */
+    bool enqueued;       /* came from the file's or user's list, not the sampler */
+    struct run_id run_id;
+    const struct rec_param *params; /* the active parameters as people see them */
+    size_t params_len;
+};
+
+struct rec_assigned {
+    uint32_t agent;
+    uint64_t boot;
+    uint64_t gpu_mask; /* bit i: device index i */
+    bool prefetch;
+};
+
+struct rec_started {
+    int64_t time_ms; /* wall clock of the agent */
+    uint32_t pid;
+};
+
+struct rec_stop_requested {
+    enum stop_reason reason;
+};
+
+/* The attempt's end; `state` is what the trial became: final, or TRIAL_QUEUED when it will
+ * be tried again. value/step are the trial's objective when state is finished or pruned. */
+struct rec_ended {
+    enum attempt_end end;
+    enum trial_state state;
+    bool counts;        /* against the retry limit of this end */
+    bool fenced;        /* of a superseded attempt: the trial is not touched */
+    bool has_value;
+    double value;
+    int64_t step;
+    int32_t exit_status;
+    uint32_t signal;
+    int64_t start_ms;   /* wall clock of the agent; 0: the program never started */
+    int64_t end_ms;
+    uint64_t user_cpu_ms, system_cpu_ms, max_rss_bytes;
+    uint64_t points_thinned, names_refused;
+};
+
+struct rec_trial_state {
+    enum trial_state state;
+};
+
+/* Metric points of one attempt, numbered from first_seq. All columns have len entries. */
+struct rec_points {
+    uint64_t first_seq;
+    size_t len;
+    const char *const *names; /* names_len distinct metric names */
+    size_t names_len;
+    const uint32_t *name;     /* index into names */
+    const int64_t *step;
+    const int64_t *time_ms;
+    const double *value;
+    bool fenced; /* superseded attempt: kept as its own history, not as the run's latest */
+};
+
+struct rec_notes {
+    const struct rec_note *notes;
+    size_t len;
+};
+
+struct rec_log {
+    uint64_t offset; /* bytes from the start of the attempt's log */
+    const uint8_t *data;
+    size_t len;
+};
+
+struct rec_mark {
+    uint64_t log_bytes; /* length of the attempt's log on disk */
+};
+
+struct record {
+    enum record_kind kind;
+    struct wall time;
+    struct attempt_key key; /* sweep; trial and attempt where they apply (attempt 0: none) */
+    uint64_t run_key;       /* integer key of the run concerned; 0: none */
+    uint64_t seq;           /* the attempt's entries up to here are covered; 0: none */
+    const char *cause;      /* one line for people; NULL: none */
+    union {
+        struct rec_sweep_created sweep_created;
+        struct rec_sweep_state sweep_state;
+        struct rec_agent agent;
+        struct rec_trial_created trial_created;
+        struct rec_assigned assigned;
+        struct rec_started started;
+        struct rec_stop_requested stop_requested;
+        struct rec_ended ended;
+        struct rec_trial_state trial_state;
+        struct rec_points points;
+        struct rec_notes notes;
+        struct rec_log log;
+        struct rec_mark mark;
+    } as;
+    void *block; /* owned memory behind the pointers above; NULL: none */
+};
+
+/* Copies `record` (shallow fields by value, everything pointed to by content) into one new
+ * heap object. */
+struct record *record_clone(const struct record *record);
+
+/* As record_clone, but takes over `block`, an allocation that the record's pointers lie in,
+ * instead of copying what they point to. */
+struct record *record_adopt(const struct record *record, void *block);
+
+void record_destroy(struct record *record);
+
+const char *record_kind_name(enum record_kind kind);
+
+#endif
