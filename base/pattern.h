@@ -18,7 +18,8 @@ struct pattern;
 struct pattern_match {
     struct str whole;
     struct str groups[PATTERN_GROUPS_MAX]; /* by named-group index; ptr NULL: not set */
-    size_t end;                            /* offset in the subject behind the match */
+    size_t
+        end; /* where to search next: behind the match, and always beyond its start */
 };
 
 /* Errors carry the offset: "column 7: missing closing parenthesis". At most

@@ -37,9 +37,9 @@ struct str str_sub(struct str s, size_t from, size_t n);
 size_t str_chr(struct str s, char c);
 /* Index of the first occurrence of needle, or s.len if there is none. */
 size_t str_find(struct str s, struct str needle);
-/* Takes the part of *rest before the next sep; false when nothing is left. "a,,b" gives
- * "a", "", "b"; "" gives nothing; "a," gives "a", "". rest->ptr NULL means exhausted.
- */
+/* Takes the part of *rest before the next sep; false when all parts were taken
+ * (rest->ptr is NULL then). n separators make n + 1 parts: "a,,b" gives "a", "", "b";
+ * "" gives "". */
 bool str_split_next(struct str *rest, char sep, struct str *part_out);
 
 /* Edit distance (optimal string alignment: insert, delete, replace, swap neighbours).

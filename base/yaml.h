@@ -48,8 +48,13 @@ enum err_code yaml_parse(const char *text,
                          const char *source_name,
                          struct yaml_node **root_out,
                          struct err *err) MUST_USE;
-/* NULL allowed. */
-void yaml_free(struct yaml_node *node);
+/* Frees a tree; NULL allowed. Not called yaml_free, because libyaml exports a function
+ * of that name and would call ours. */
+void yaml_node_free(struct yaml_node *node);
+static inline void yaml_free(struct yaml_node *node)
+{
+    yaml_node_free(node);
+}
 void yaml_cleanup(struct yaml_node **node);
 #define AUTO_YAML CLEANUP(yaml_cleanup)
 
