@@ -159,11 +159,9 @@ struct helper_exec_failed {
 static_assert(sizeof(struct helper_exec_failed) == 32, "no padding");
 
 enum helper_ended_flags {
-    HELPER_ENDED_CORE = 1u << 0,       /* the kernel says a core was dumped */
-    HELPER_ENDED_TERM_SENT = 1u << 1,  /* TERM went to the tree while the leader ran */
-    HELPER_ENDED_KILL_SENT = 1u << 2,  /* KILL went to the tree while the leader ran */
-    HELPER_ENDED_AGENT_GONE = 1u << 3, /* ... because the control socket was closed
-                                          (seen only by a test that holds a copy) */
+    HELPER_ENDED_CORE = 1u << 0,      /* the kernel says a core was dumped */
+    HELPER_ENDED_TERM_SENT = 1u << 1, /* TERM went to the tree while the leader ran */
+    HELPER_ENDED_KILL_SENT = 1u << 2  /* KILL went to the tree while the leader ran */
 };
 
 /*
