@@ -16,9 +16,10 @@ struct spawn_plan {
 };
 
 /*
- * Called in the forked child; every descriptor above 2 must be CLOEXEC and 0 must be
+ * Called in the new process; every descriptor above 2 must be CLOEXEC and 0 must be
  * /dev/null. Turns the process into the trial and does not return then; returns what
- * failed otherwise. Writes no memory but its own stack.
+ * failed otherwise. Writes no memory but its own stack and errno, which its parent
+ * lends.
  */
 struct wire_failure spawn_become(const struct spawn_plan *plan);
 
