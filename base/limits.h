@@ -5,6 +5,7 @@
 #define BASE_LIMITS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* ---- text ---- */
 
@@ -86,6 +87,11 @@
 /* PCRE2 backtracking depth and heap (KiB). */
 #define PATTERN_DEPTH_LIMIT    1000
 #define PATTERN_HEAP_LIMIT_KIB 1024
+
+/* ---- store ---- */
+
+/* Captured output of one attempt; what a trial prints beyond it is not kept. */
+#define LOG_BYTES_MAX ((uint64_t)1024 * 1024 * 1024)
 
 /* ---- agents ---- */
 

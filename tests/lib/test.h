@@ -52,7 +52,7 @@ void tmpdir_init(struct tmpdir *dir);
 /* Removes the folder and everything below it. */
 void tmpdir_fini(struct tmpdir *dir);
 #define AUTO_TMPDIR CLEANUP(tmpdir_fini)
-/* "path/name" in a buffer of its own per call (valid until 8 further calls). */
+/* "path/name" in a buffer of its own per call (valid until 64 further calls). */
 const char *tmpdir_path(struct tmpdir *dir, const char *name);
 /* Writes a file of the folder; gives its path as tmpdir_path does. */
 const char *tmpdir_write(struct tmpdir *dir, const char *name, const char *text);

@@ -42,9 +42,9 @@ void tmpdir_fini(struct tmpdir *dir)
 
 const char *tmpdir_path(struct tmpdir *dir, const char *name)
 {
-    static char paths[8][512];
+    static char paths[64][512];
     static unsigned next;
-    char *path = paths[next++ % 8];
+    char *path = paths[next++ % 64];
     int n = snprintf(path, sizeof paths[0], "%s/%s", dir->path, name);
     ASSERT(n > 0);
     ASSERT((size_t)n < sizeof paths[0]);
