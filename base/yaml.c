@@ -111,21 +111,21 @@ static enum err_code fail_parser(const struct builder *b, const char *text, size
 
 /* ---- tree ---- */
 
-static enum err_code node_create(struct builder *b,
-                                 enum yaml_kind kind,
-                                 yaml_mark_t mark,
-                                 struct yaml_node **out)
+/* NULL when there are too many nodes; the error is set. */
+static struct yaml_node *
+node_create(struct builder *b, enum yaml_kind kind, yaml_mark_t mark)
 {
     if (++b->nodes > YAML_NODES_MAX) {
-        return fail_at(b, mark, "more than %d values", YAML_NODES_MAX);
+        IGNORE_ERR(fail_at(b, mark, "more than %d values", YAML_NODES_MAX),
+                   "NULL says it");
+        return NULL;
     }
     struct yaml_node *node = mem_alloc(sizeof *node);
     node->kind = kind;
     /* Both fit: the text is at most YAML_BYTES_MAX bytes. */
     node->line = (uint32_t)(mark.line + 1);
     node->col = (uint32_t)(mark.column + 1);
-    *out = node;
-    return ERR_OK;
+    return node;
 }
 
 static void node_free_one(struct yaml_node *node)
@@ -245,10 +245,9 @@ static enum err_code on_scalar(struct builder *b, const yaml_event_t *event)
     if (memchr(text, '\0', len) != NULL) {
         return fail_at(b, event->start_mark, "text holds a NUL character");
     }
-    struct yaml_node *node = NULL;
-    code = node_create(b, YAML_SCALAR, event->start_mark, &node);
-    if (code != ERR_OK) {
-        return code;
+    struct yaml_node *node = node_create(b, YAML_SCALAR, event->start_mark);
+    if (node == NULL) {
+        return ERR_INVALID;
     }
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->text = mem_strndup(text, len);
@@ -271,10 +270,9 @@ on_open(struct builder *b, const yaml_event_t *event, enum yaml_kind kind)
         return fail_at(b, event->start_mark, "nested deeper than %d levels",
                        YAML_DEPTH_MAX);
     }
-    struct yaml_node *node = NULL;
-    code = node_create(b, kind, event->start_mark, &node);
-    if (code != ERR_OK) {
-        return code;
+    struct yaml_node *node = node_create(b, kind, event->start_mark);
+    if (node == NULL) {
+        return ERR_INVALID;
     }
     code = attach(b, node);
     if (code == ERR_OK) {
