@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* replay.c – gives the engine back what happened.
+ *
+ * First every event in order; attempts that were assigned and have not ended are noted
+ * on the way. Then, for each of these, its points as REC_POINTS (cut where sequence
+ * numbers jump) and one REC_MARK. Knows which events begin and end an attempt. Does not
+ * know what the receiver does with them.
+ */
+#include "store/store.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "store/store_internal.h"
+
+/* One attempt that has not ended. */
+struct live {
+    uint64_t run;
+    struct attempt_key key;
+    bool over;
+};
+
+/* Points of one attempt, gathered for one record. */
+struct point_columns {
+    VEC(const char *) names; /* owned by the store's cache of names */
+    VEC(uint32_t) name;
+    VEC(int64_t) step;
+    VEC(int64_t) time_ms;
+    VEC(double) value;
+    struct map_str index; /* name → index + 1 in names */
+    uint64_t first_seq;
+};
+
+struct replay {
+    struct store *store;
+    store_replay_fn fn;
+    void *ctx;
+    VEC(struct live) live;
+    struct map_u64 live_index; /* run and attempt → index + 1 in live */
+    struct event_scratch scratch;
+    struct point_columns points;
+};
+
+static uint64_t live_key(const struct record *record)
+{
+    static_assert(ATTEMPTS_MAX < 1u << 12, "an attempt's number fits 12 bits");
+    return record->run_key << 12 | (record->key.attempt & 0xfffu);
+}
+
+static void track(struct replay *replay, const struct record *record)
+{
+    uint64_t key = live_key(record);
+    if (record->kind == REC_ASSIGNED) {
+        struct live live = { .run = record->run_key, .key = record->key };
+        vec_push(&replay->live, live);
+        void *at = (void *)(uintptr_t)replay->live.len;
+        IGNORE_ERR(map_u64_set(&replay->live_index, key, at) != NULL,
+                   "the newest assignment counts");
+    } else if (record->kind == REC_ENDED) {
+        uintptr_t at = (uintptr_t)map_u64_del(&replay->live_index, key);
+        if (at != 0) {
+            replay->live.ptr[at - 1].over = true;
+        }
+    }
+}
+
+/* A trial's run id follows from its sweep's. */
+static enum err_code
+add_run_id(struct replay *replay, struct record *record, struct err *err)
+{
+    if (record->kind != REC_TRIAL_CREATED) {
+        return ERR_OK;
+    }
+    const struct sweep_ref *sweep = NULL;
+    enum err_code code = sweeps_ref(replay->store, record->key.sweep, &sweep, err);
+    if (code == ERR_OK) {
+        record->as.trial_created.run_id =
+            run_id_of_trial(&sweep->run_id, record->key.trial);
+    }
+    return code;
+}
+
+static enum err_code replay_events(struct replay *replay, struct err *err)
+{
+    struct stmt *row = stmt_use(&replay->store->db, SQL_EVENTS);
+    bool more = false;
+    enum err_code code = stmt_row(row, &more, err);
+    while (code == ERR_OK && more) {
+        struct record record;
+        code = events_read(row, &replay->scratch, &record, err);
+        if (code == ERR_OK) {
+            code = add_run_id(replay, &record, err);
+        }
+        if (code == ERR_OK) {
+            track(replay, &record);
+            code = replay->fn(replay->ctx, &record, err);
+        }
+        if (code == ERR_OK) {
+            code = stmt_row(row, &more, err);
+        }
+    }
+    stmt_end(row);
+    return code;
+}
+
+static void columns_reset(struct point_columns *points)
+{
+    vec_reset(&points->names);
+    vec_reset(&points->name);
+    vec_reset(&points->step);
+    vec_reset(&points->time_ms);
+    vec_reset(&points->value);
+    map_str_fini(&points->index);
+    map_str_init(&points->index);
+}
+
+static void columns_fini(struct point_columns *points)
+{
+    vec_fini(&points->names);
+    vec_fini(&points->name);
+    vec_fini(&points->step);
+    vec_fini(&points->time_ms);
+    vec_fini(&points->value);
+    map_str_fini(&points->index);
+}
+
+static uint32_t column_name(struct point_columns *points, const char *name)
+{
+    struct str view = str_from(name);
+    uintptr_t at = (uintptr_t)map_str_get(&points->index, view);
+    if (at != 0) {
+        return (uint32_t)(at - 1);
+    }
+    size_t index = points->names.len;
+    vec_push(&points->names, NULL);
+    void *old = map_str_set(&points->index, view, (void *)(uintptr_t)(index + 1));
+    ASSERT(old == NULL);
+    return (uint32_t)index;
+}
+
+/* Names are borrowed from the index, which has stopped growing now. */
+static void column_names_borrow(struct point_columns *points)
+{
+    size_t pos = 0;
+    const char *name = NULL;
+    void *at = NULL;
+    while (map_str_next(&points->index, &pos, &name, &at)) {
+        points->names.ptr[(uintptr_t)at - 1] = name;
+    }
+}
+
+static void column_add(struct point_columns *points, struct stmt *row)
+{
+    if (points->name.len == 0) {
+        points->first_seq = col_u64(row, 0);
+    }
+    vec_push(&points->name, column_name(points, col_text(row, 1)));
+    vec_push(&points->step, col_i64(row, 2));
+    vec_push(&points->time_ms, col_i64(row, 3));
+    vec_push(&points->value, col_f64(row, 4));
+}
+
+/* Hands over what has been gathered, if anything. */
+static enum err_code
+flush_points(struct replay *replay, const struct live *live, struct err *err)
+{
+    struct point_columns *points = &replay->points;
+    size_t len = points->name.len;
+    if (len == 0) {
+        return ERR_OK;
+    }
+    column_names_borrow(points);
+    struct record record = { .kind = REC_POINTS,
+                             .time.ms = points->time_ms.ptr[len - 1],
+                             .key = live->key,
+                             .run_key = live->run,
+                             .seq = points->first_seq + len - 1 };
+    record.as.points = (struct rec_points){
+        .first_seq = points->first_seq,
+        .len = len,
+        .names = points->names.ptr,
+        .names_len = points->names.len,
+        .name = points->name.ptr,
+        .step = points->step.ptr,
+        .time_ms = points->time_ms.ptr,
+        .value = points->value.ptr,
+    };
+    enum err_code code = replay->fn(replay->ctx, &record, err);
+    columns_reset(points);
+    return code;
+}
+
+static enum err_code
+replay_points(struct replay *replay, const struct live *live, struct err *err)
+{
+    struct point_columns *points = &replay->points;
+    columns_reset(points);
+    struct stmt *row = stmt_use(&replay->store->db, SQL_ATTEMPT_POINTS);
+    bind_u64(row, live->run);
+    bind_i64(row, live->key.attempt);
+    bool more = false;
+    enum err_code code = stmt_row(row, &more, err);
+    while (code == ERR_OK && more) {
+        size_t len = points->name.len;
+        bool jump = len > 0 && col_u64(row, 0) != points->first_seq + len;
+        if (jump || len >= BATCH_POINTS_MAX) {
+            code = flush_points(replay, live, err);
+        }
+        column_add(points, row);
+        if (code == ERR_OK) {
+            code = stmt_row(row, &more, err);
+        }
+    }
+    stmt_end(row);
+    return code == ERR_OK ? flush_points(replay, live, err) : code;
+}
+
+static enum err_code
+replay_mark(struct replay *replay, const struct live *live, struct err *err)
+{
+    struct store *store = replay->store;
+    const struct sweep_ref *sweep = NULL;
+    enum err_code code = sweeps_ref(store, live->key.sweep, &sweep, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    struct run_id run_id = run_id_of_trial(&sweep->run_id, live->key.trial);
+    struct record record = { .kind = REC_MARK, .key = live->key, .run_key = live->run };
+    record.as.mark.log_bytes =
+        logs_size(store->logs.dir, run_id.hex, live->key.attempt);
+    struct stmt *row = stmt_use(&store->db, SQL_ATTEMPT_SEQ);
+    bind_u64(row, live->run);
+    bind_i64(row, live->key.attempt);
+    bool found = false;
+    code = stmt_row(row, &found, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    record.seq = found ? col_u64(row, 0) : 0;
+    stmt_end(row);
+    return replay->fn(replay->ctx, &record, err);
+}
+
+enum err_code
+store_replay(struct store *store, store_replay_fn fn, void *ctx, struct err *err)
+{
+    struct replay replay = { .store = store, .fn = fn, .ctx = ctx };
+    map_u64_init(&replay.live_index);
+    map_str_init(&replay.points.index);
+    enum err_code code = replay_events(&replay, err);
+    for (size_t i = 0; i < replay.live.len && code == ERR_OK; i++) {
+        const struct live *live = &replay.live.ptr[i];
+        if (!live->over) {
+            code = replay_points(&replay, live, err);
+        }
+        if (!live->over && code == ERR_OK) {
+            code = replay_mark(&replay, live, err);
+        }
+    }
+    columns_fini(&replay.points);
+    vec_fini(&replay.scratch.x);
+    vec_fini(&replay.scratch.tags);
+    vec_fini(&replay.live);
+    map_u64_fini(&replay.live_index);
+    return code;
+}
