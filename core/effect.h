@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* effect.h – everything the engine can ask the shell for, in order.
  *
- * An effect with `after_commit` may be carried out only once every record emitted before it
- * is on disk; core/outbox.h keeps that order. Strings and arrays inside a message are owned
- * by the effect (effect_fini), or borrowed from the engine where said; the engine keeps
- * what it lends as long as it lives.
+ * An effect with `after_commit` may be carried out only once every record emitted
+ * before it is on disk; core/outbox.h keeps that order. Strings and arrays inside a
+ * message are owned by the effect (effect_fini), or borrowed from the engine where
+ * said; the engine keeps what it lends as long as it lives.
  */
 #ifndef CORE_EFFECT_H
 #define CORE_EFFECT_H
@@ -20,13 +20,13 @@
 #include "core/states.h"
 
 enum effect_kind {
-    FX_PERSIST,    /* hand the record to the store */
-    FX_SEND,       /* a message to an agent's connection */
-    FX_SUGGEST,    /* run the sweep's sampler, answer with EV_SUGGESTED */
-    FX_REPLY,      /* answer a request */
-    FX_SWEEP_ENDED,/* the sweep came to rest: finished, stopped, failed or paused */
-    FX_DRAINED,    /* after EV_SHUTDOWN: nothing runs any more */
-    FX_WARN,       /* a line for the log */
+    FX_PERSIST,     /* hand the record to the store */
+    FX_SEND,        /* a message to an agent's connection */
+    FX_SUGGEST,     /* run the sweep's sampler, answer with EV_SUGGESTED */
+    FX_REPLY,       /* answer a request */
+    FX_SWEEP_ENDED, /* the sweep came to rest: finished, stopped, failed or paused */
+    FX_DRAINED,     /* after EV_SHUTDOWN: nothing runs any more */
+    FX_WARN,        /* a line for the log */
     FX_KIND_NR
 };
 
@@ -42,7 +42,11 @@ enum message_kind {
     TO_AGENT_NR
 };
 
-enum verdict_kind { VERDICT_KEEP = 1, VERDICT_STOP = 2, VERDICT_FORGET = 3 };
+enum verdict_kind {
+    VERDICT_KEEP = 1,
+    VERDICT_STOP = 2,
+    VERDICT_FORGET = 3
+};
 
 struct verdict {
     struct attempt_key key;
@@ -115,7 +119,7 @@ struct message {
 
 struct fx_suggest {
     uint32_t sweep;
-    uint32_t first;   /* number of the first trial */
+    uint32_t first; /* number of the first trial */
     uint32_t count;
     uint64_t cursor;
 };
@@ -123,7 +127,7 @@ struct fx_suggest {
 struct fx_reply {
     uint64_t token;
     enum err_code code;
-    char *text;  /* owned: the error's text, or JSON */
+    char *text; /* owned: the error's text, or JSON */
 };
 
 struct fx_sweep_ended {

@@ -4,9 +4,9 @@
  *     engine_create → engine_replay(record)* → engine_step(EV_START) → engine_step(…)*
  *
  * engine_step decides and appends effects; the shell carries them out in order
- * (core/outbox.h), FX_PERSIST through the store. The same sequence of events gives the same
- * effects, bit for bit. Nothing here fails for lack of memory (mem.h aborts) and nothing
- * from outside makes it assert.
+ * (core/outbox.h), FX_PERSIST through the store. The same sequence of events gives the
+ * same effects, bit for bit. Nothing here fails for lack of memory (mem.h aborts) and
+ * nothing from outside makes it assert.
  */
 #ifndef CORE_ENGINE_H
 #define CORE_ENGINE_H
@@ -24,23 +24,25 @@
 struct engine;
 
 struct engine_config {
-    int64_t lease_ms;                          /* silence after which an agent is gone */
-    const struct sampler_registry *samplers;   /* borrowed for the engine's life */
-    const char *home_id;                       /* copied */
-    uint64_t next_run_key;                     /* first run key not in use, at least 1 */
+    int64_t lease_ms;                        /* silence after which an agent is gone */
+    const struct sampler_registry *samplers; /* borrowed for the engine's life */
+    const char *home_id;                     /* copied */
+    uint64_t next_run_key;                   /* first run key not in use, at least 1 */
 };
 
 struct engine *engine_create(const struct engine_config *config);
 void engine_destroy(struct engine *engine);
 
 /* Applies one stored record: state changes, no effects. Records of one home in order.
- * ERR_CORRUPT when the record does not fit what came before; the sweep is then set aside
- * (shown as failed with the cause) and the others go on. */
-MUST_USE enum err_code engine_replay(struct engine *engine, const struct record *record,
-                                     struct err *err);
+ * ERR_CORRUPT when the record does not fit what came before; the sweep is then set
+ * aside (shown as failed with the cause) and the others go on. */
+MUST_USE
+enum err_code
+engine_replay(struct engine *engine, const struct record *record, struct err *err);
 
 /* Takes in one event; appends effects in order. */
-void engine_step(struct engine *engine, const struct event *event,
+void engine_step(struct engine *engine,
+                 const struct event *event,
                  struct effects *effects);
 
 /* When EV_TICK is due; false when nothing is. */
@@ -54,25 +56,29 @@ void engine_check(const struct engine *engine);
 struct sweep_summary {
     uint32_t sweep;
     struct run_id run_id;
-    const char *name;    /* borrowed from the engine */
+    const char *name; /* borrowed from the engine */
     enum sweep_state state;
-    const char *cause;   /* borrowed, NULL when none */
+    const char *cause; /* borrowed, NULL when none */
     uint32_t counts[TRIAL_STATE_NR];
     uint64_t trials_total; /* 0: bounded by time only */
     bool has_best;
     double best_value;
     uint32_t best_trial;
-    int64_t elapsed_ms;  /* time a coordinator ran it */
+    int64_t elapsed_ms; /* time a coordinator ran it */
 };
 
 /* ERR_NOTFOUND when there is no such sweep. ref as in ev_steer.sweep. */
-MUST_USE enum err_code engine_find_sweep(const struct engine *engine, const char *ref,
-                                         uint32_t *sweep_out, struct err *err);
-void engine_summary(const struct engine *engine, uint32_t sweep,
+MUST_USE
+enum err_code engine_find_sweep(const struct engine *engine,
+                                const char *ref,
+                                uint32_t *sweep_out,
+                                struct err *err);
+void engine_summary(const struct engine *engine,
+                    uint32_t sweep,
                     struct sweep_summary *summary_out);
 
-/* The parsed spec of a sweep, for running its sampler; borrowed, immutable, valid for the
- * engine's life. */
+/* The parsed spec of a sweep, for running its sampler; borrowed, immutable, valid for
+ * the engine's life. */
 const struct sweep_spec *engine_spec(const struct engine *engine, uint32_t sweep);
 
 /* Agents that are connected now, and attempts assigned to all agents. */

@@ -17,19 +17,19 @@
 #include "core/states.h"
 
 enum event_kind {
-    EV_START,      /* replay is over: reconcile and begin */
-    EV_TICK,       /* engine_deadline has come */
-    EV_HELLO,      /* agent messages: see winnow.proto for their meaning */
+    EV_START, /* replay is over: reconcile and begin */
+    EV_TICK,  /* engine_deadline has come */
+    EV_HELLO, /* agent messages: see winnow.proto for their meaning */
     EV_REPORT,
     EV_LOG,
     EV_HEARTBEAT,
     EV_BYE,
-    EV_PEER_LOST,  /* the transport lost the connection; the lease goes on */
-    EV_SUGGESTED,  /* a sampler's answer to FX_SUGGEST */
+    EV_PEER_LOST, /* the transport lost the connection; the lease goes on */
+    EV_SUGGESTED, /* a sampler's answer to FX_SUGGEST */
     EV_SUBMIT,
     EV_STEER,
-    EV_SHUTDOWN,   /* drain: nothing new starts; FX_DRAINED when nothing runs */
-    EV_DISK,       /* the store is full (nothing may be assigned) or has space again */
+    EV_SHUTDOWN, /* nothing new starts; FX_DRAINED when nothing runs any more */
+    EV_DISK,     /* the store is full (nothing may be assigned) or has space again */
     EV_KIND_NR
 };
 
@@ -43,19 +43,20 @@ struct held_attempt {
 
 struct ev_hello {
     const char *agent_id;
-    const char *user;     /* name of the CURVE key, NULL without CURVE */
+    const char *user; /* name of the CURVE key, NULL without CURVE */
     const char *host;
     uint64_t boot;
     uint32_t pid;
     uint32_t slots, cpus;
     uint64_t memory_bytes;
     uint64_t gpu_mask;
-    const char *home_id;  /* NULL when nothing is held */
+    const char *home_id; /* NULL when nothing is held */
     const struct held_attempt *held;
     size_t held_len;
 };
 
-/* One report: entries numbered from first_seq in the order started, points, notes, ended. */
+/* One report: entries numbered from first_seq in the order started, points, notes,
+ * ended. */
 struct ev_report {
     struct attempt_key key;
     uint64_t first_seq;
@@ -64,8 +65,8 @@ struct ev_report {
     struct rec_points points; /* len 0: none; first_seq and fenced are not read */
     struct rec_notes notes;
     bool has_ended;
-    struct rec_ended ended;   /* state, counts, fenced, value are not read */
-    const char *cause;        /* of the end */
+    struct rec_ended ended; /* state, counts, fenced, value are not read */
+    const char *cause;      /* of the end */
 };
 
 struct ev_log {
@@ -77,17 +78,17 @@ struct ev_log {
 
 struct ev_suggested {
     uint32_t sweep;
-    uint32_t first;        /* number of the first suggested trial */
-    size_t len;            /* points given; may be fewer than asked */
-    const double *x;       /* len rows of the space's length */
-    const uint64_t *cursor;/* sampler's cursor after each point */
-    bool exhausted;        /* there are no more points than these */
-    const char *error;     /* NULL, or why no point could be found */
+    uint32_t first;         /* number of the first suggested trial */
+    size_t len;             /* points given; may be fewer than asked */
+    const double *x;        /* len rows of the space's length */
+    const uint64_t *cursor; /* sampler's cursor after each point */
+    bool exhausted;         /* there are no more points than these */
+    const char *error;      /* NULL, or why no point could be found */
 };
 
 struct ev_submit {
-    struct run_id run_id;  /* random, from the shell; used if a new sweep is made */
-    const char *text;      /* the sweep file */
+    struct run_id run_id; /* random, from the shell; used if a new sweep is made */
+    const char *text;     /* the sweep file */
     size_t text_len;
     const char *source;    /* its name, for messages */
     const char *mlproject; /* the project's MLproject file, NULL: none */
@@ -95,21 +96,27 @@ struct ev_submit {
     bool force_new;        /* --new */
 };
 
-enum steer_verb { STEER_PAUSE, STEER_RESUME, STEER_STOP, STEER_VERB_NR };
+enum steer_verb {
+    STEER_PAUSE,
+    STEER_RESUME,
+    STEER_STOP,
+    STEER_VERB_NR
+};
 
 struct ev_steer {
     enum steer_verb verb;
-    const char *sweep;  /* id, unique prefix, name (the newest) or "last" */
-    bool drain;         /* stop: let running attempts end */
-    const char *cause;  /* "by user", for the record */
+    const char *sweep; /* id, unique prefix, name (the newest) or "last" */
+    bool drain;        /* stop: let running attempts end */
+    const char *cause; /* "by user", for the record */
 };
 
 struct event {
     enum event_kind kind;
     struct mono now;
     struct wall wall;
-    uint64_t peer;  /* connection the message came from; 0: none */
-    uint64_t token; /* EV_SUBMIT, EV_STEER: named again in FX_REPLY; 0: no reply wanted */
+    uint64_t peer; /* connection the message came from; 0: none */
+    uint64_t
+        token; /* EV_SUBMIT, EV_STEER: named again in FX_REPLY; 0: no reply wanted */
     union {
         struct ev_hello hello;
         struct ev_report report;
@@ -117,7 +124,6 @@ struct event {
         struct ev_suggested suggested;
         struct ev_submit submit;
         struct ev_steer steer;
-        bool shutdown_drain;
         bool disk_full;
         const char *bye_cause;
     } as;

@@ -2,8 +2,8 @@
 /* ids.h – how sweeps, trials, attempts and runs are named.
  *
  * Inside a home everything has a small integer key that the engine hands out; MLflow's
- * 32-digit run ids are for the outside. A trial's run id is a function of its sweep's run
- * id and its number, so that it needs no storing and no randomness.
+ * 32-digit run ids are for the outside. A trial's run id is a function of its sweep's
+ * run id and its number, so that it needs no storing and no randomness.
  */
 #ifndef CORE_IDS_H
 #define CORE_IDS_H
@@ -16,8 +16,8 @@ struct run_id {
     char hex[33];
 };
 
-/* One attempt of one trial of one sweep. attempt counts from 1 and is the fencing token;
- * 0 means "no attempt". */
+/* One attempt of one trial of one sweep. attempt counts from 1 and is the fencing
+ * token; 0 means "no attempt". */
 struct attempt_key {
     uint32_t sweep;
     uint32_t trial;

@@ -3,8 +3,8 @@
  *
  * Life of a batch: records gather in the open batch; outbox_seal hands them over for
  * committing when no commit is in flight; outbox_committed says it is on disk, and the
- * effects that waited for it become ready in their order. Used by the coordinator's shell
- * and by the simulation alike.
+ * effects that waited for it become ready in their order. Used by the coordinator's
+ * shell and by the simulation alike.
  */
 #ifndef CORE_OUTBOX_H
 #define CORE_OUTBOX_H
@@ -30,7 +30,9 @@ bool outbox_next(struct outbox *outbox, struct effect *effect_out);
 
 /* Closes the open batch and lends its records until outbox_committed; false when it is
  * empty or a batch is in flight. At most `max` records; the rest stays open. */
-bool outbox_seal(struct outbox *outbox, size_t max, struct record *const **records_out,
+bool outbox_seal(struct outbox *outbox,
+                 size_t max,
+                 struct record *const **records_out,
                  size_t *len_out);
 
 /* The sealed batch is on disk: frees its records, releases what waited for it. */

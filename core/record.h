@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* record.h – what happened, in the past tense: the truth that a restart replays.
  *
- * engine_step decides and writes its decisions down as records; engine_apply changes state
- * by a record and by nothing else; the store keeps records in order and gives them back in
- * that order. So live running and restart go through the same code.
+ * engine_step decides and writes its decisions down as records; engine_apply changes
+ * state by a record and by nothing else; the store keeps records in order and gives
+ * them back in that order. So live running and restart go through the same code.
  *
- * Two kinds are not kept as rows of the event table: REC_POINTS (rows of the metric table;
- * given back only for attempts that have not ended) and REC_LOG (bytes of a file).
- * REC_MARK is only ever given back: it carries what the store knows of a live attempt.
+ * Two kinds are not kept as rows of the event table: REC_POINTS (rows of the metric
+ * table; given back only for attempts that have not ended) and REC_LOG (bytes of a
+ * file). REC_MARK is only ever given back: it carries what the store knows of a live
+ * attempt.
  *
- * A record is one heap object; strings and arrays it points to are owned by it and lie
- * behind it or in allocations of their own, all released by record_destroy. Once made it is
- * not changed, so it may move to another thread.
+ * A kept record is one heap object made by record_clone; what it points to lies behind
+ * it in the same allocation. Once made it is not changed, so it may move to another
+ * thread.
  */
 #ifndef CORE_RECORD_H
 #define CORE_RECORD_H
@@ -29,23 +30,25 @@
 #define RECORD_KINDS(X)                                                                \
     X(SESSION, 1)       /* a coordinator opened the home */                            \
     X(SWEEP_CREATED, 2) /* a sweep was submitted */                                    \
-    X(SWEEP_STATE, 3)   /* paused, resumed, finished, … */                             \
+    X(SWEEP_STATE, 3)   /* paused, resumed, finished, … */                           \
     X(AGENT, 4)         /* an agent said hello with a new boot */                      \
     X(TRIAL_CREATED, 5) /* a point was suggested and queued */                         \
     X(ASSIGNED, 6)      /* an attempt was given to an agent */                         \
     X(STARTED, 7)       /* its program runs */                                         \
     X(STOP_REQUESTED, 8)                                                               \
-    X(REQUEUED, 9)      /* lease over: queued again, the attempt is suspect */         \
-    X(ADOPTED, 10)      /* the suspect attempt's agent came back in time */            \
-    X(ENDED, 11)        /* an attempt ended, and what became of its trial */           \
-    X(TRIAL_STATE, 12)  /* a trial without a live attempt changed: cancelled */        \
+    X(REQUEUED, 9)     /* lease over: queued again, the attempt is suspect */          \
+    X(ADOPTED, 10)     /* the suspect attempt's agent came back in time */             \
+    X(ENDED, 11)       /* an attempt ended, and what became of its trial */            \
+    X(TRIAL_STATE, 12) /* a trial without a live attempt changed: cancelled */         \
     X(POINTS, 13)                                                                      \
-    X(NOTES, 14)        /* params and tags logged by the trial's program */            \
+    X(NOTES, 14) /* params and tags logged by the trial's program */                   \
     X(LOG, 15)                                                                         \
     X(MARK, 16)
 
 #define RECORD_ENUM(suffix, number) REC_##suffix = (number),
-enum record_kind { RECORD_KINDS(RECORD_ENUM) RECORD_KIND_NR };
+enum record_kind {
+    RECORD_KINDS(RECORD_ENUM) RECORD_KIND_NR
+};
 
 struct rec_note {
     bool is_tag; /* else a parameter */
@@ -61,14 +64,15 @@ struct rec_sweep_created {
     bool maximize;
     const struct rec_note *tags; /* from the file; all is_tag */
     size_t tags_len;
-    const char *text;       /* sweep file */
-    const char *mlproject;  /* MLproject file's text, NULL when there is none */
-    const char *directory;  /* absolute folder that relative paths start from */
+    const char *text;      /* sweep file */
+    const char *mlproject; /* MLproject file's text, NULL when there is none */
+    const char *directory; /* absolute folder that relative paths start from */
 };
 
 struct rec_sweep_state {
     enum sweep_state state;
     bool by_user; /* steered, not decided by the engine */
+    bool drain;   /* stopped: attempts that run may end by themselves */
 };
 
 struct rec_agent {
@@ -90,8 +94,8 @@ struct rec_param {
 struct rec_trial_created {
     const double *x; /* internal values, x_len of them */
     size_t x_len;
-    uint64_t cursor;     /* sampler's cursor after this point */
-    bool enqueued;       /* came from the file's or user's list, not the sampler */
+    uint64_t cursor; /* sampler's cursor after this point */
+    bool enqueued;   /* came from the file's or user's list, not the sampler */
     struct run_id run_id;
     const struct rec_param *params; /* the active parameters as people see them */
     size_t params_len;
@@ -113,19 +117,20 @@ struct rec_stop_requested {
     enum stop_reason reason;
 };
 
-/* The attempt's end; `state` is what the trial became: final, or TRIAL_QUEUED when it will
- * be tried again. value/step are the trial's objective when state is finished or pruned. */
+/* The attempt's end; `state` is what the trial became: final, or TRIAL_QUEUED when it
+ * will be tried again. value/step are the trial's objective when state is finished or
+ * pruned. */
 struct rec_ended {
     enum attempt_end end;
     enum trial_state state;
-    bool counts;        /* against the retry limit of this end */
-    bool fenced;        /* of a superseded attempt: the trial is not touched */
+    bool counts; /* against the retry limit of this end */
+    bool fenced; /* of a superseded attempt: the trial is not touched */
     bool has_value;
     double value;
     int64_t step;
     int32_t exit_status;
     uint32_t signal;
-    int64_t start_ms;   /* wall clock of the agent; 0: the program never started */
+    int64_t start_ms; /* wall clock of the agent; 0: the program never started */
     int64_t end_ms;
     uint64_t user_cpu_ms, system_cpu_ms, max_rss_bytes;
     uint64_t points_thinned, names_refused;
@@ -135,17 +140,19 @@ struct rec_trial_state {
     enum trial_state state;
 };
 
-/* Metric points of one attempt, numbered from first_seq. All columns have len entries. */
+/* Metric points of one attempt, numbered from first_seq. All columns have len entries.
+ */
 struct rec_points {
     uint64_t first_seq;
     size_t len;
     const char *const *names; /* names_len distinct metric names */
     size_t names_len;
-    const uint32_t *name;     /* index into names */
+    const uint32_t *name; /* index into names */
     const int64_t *step;
     const int64_t *time_ms;
     const double *value;
-    bool fenced; /* superseded attempt: kept as its own history, not as the run's latest */
+    bool fenced; /* superseded attempt: kept as its own history, not as the run's latest
+                  */
 };
 
 struct rec_notes {
@@ -166,10 +173,11 @@ struct rec_mark {
 struct record {
     enum record_kind kind;
     struct wall time;
-    struct attempt_key key; /* sweep; trial and attempt where they apply (attempt 0: none) */
-    uint64_t run_key;       /* integer key of the run concerned; 0: none */
-    uint64_t seq;           /* the attempt's entries up to here are covered; 0: none */
-    const char *cause;      /* one line for people; NULL: none */
+    struct attempt_key
+        key;           /* sweep; trial and attempt where they apply (attempt 0: none) */
+    uint64_t run_key;  /* integer key of the run concerned; 0: none */
+    uint64_t seq;      /* the attempt's entries up to here are covered; 0: none */
+    const char *cause; /* one line for people; NULL: none */
     union {
         struct rec_sweep_created sweep_created;
         struct rec_sweep_state sweep_state;
@@ -185,16 +193,10 @@ struct record {
         struct rec_log log;
         struct rec_mark mark;
     } as;
-    void *block; /* owned memory behind the pointers above; NULL: none */
 };
 
-/* Copies `record` (shallow fields by value, everything pointed to by content) into one new
- * heap object. */
+/* Copies `record` and everything it points to into one new heap object. */
 struct record *record_clone(const struct record *record);
-
-/* As record_clone, but takes over `block`, an allocation that the record's pointers lie in,
- * instead of copying what they point to. */
-struct record *record_adopt(const struct record *record, void *block);
 
 void record_destroy(struct record *record);
 

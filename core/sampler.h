@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampler.h – the contract between the engine and a suggestion algorithm.
  *
- * A sampler is a pure function of (space, options, seed, trial number, cursor, history):
- * no clock, no state of its own, no generator that remembers. It may run on another thread
- * than the engine; everything it is given is immutable for the call.
+ * A sampler is a pure function of (space, options, seed, trial number, cursor,
+ * history): no clock, no state of its own, no generator that remembers. It may run on
+ * another thread than the engine; everything it is given is immutable for the call.
  */
 #ifndef CORE_SAMPLER_H
 #define CORE_SAMPLER_H
@@ -23,8 +23,8 @@ struct suggest_request {
     const struct space *space;
     const struct sampler_options *options; /* NULL for a sampler without options */
     uint64_t seed;
-    uint32_t trial;   /* number of the trial to suggest for */
-    uint64_t cursor;  /* what the sampler returned with the previous trial; first: 0 */
+    uint32_t trial;  /* number of the trial to suggest for */
+    uint64_t cursor; /* what the sampler returned with the previous trial; first: 0 */
 };
 
 struct sampler_ops {
@@ -33,7 +33,8 @@ struct sampler_ops {
     /* One line for `plan` and the docs. */
     const char *summary;
 
-    /* The suggestion depends on finished trials. False lets the engine suggest ahead. */
+    /* The suggestion depends on finished trials. False lets the engine suggest ahead.
+     */
     bool learns;
 
     /* Cheap enough to run on the engine's own thread (microseconds). */
@@ -52,8 +53,10 @@ struct sampler_ops {
      * cursor that the next suggestion must be given. ERR_NOTFOUND: exhausted (no more
      * points). ERR_INVALID: no allowed point was found within the bound of tries; the
      * message names the rejected share. */
-    enum err_code (*suggest)(const struct suggest_request *request, double *x_out,
-                             uint64_t *cursor_out, struct err *err);
+    enum err_code (*suggest)(const struct suggest_request *request,
+                             double *x_out,
+                             uint64_t *cursor_out,
+                             struct err *err);
 };
 
 /* Finds a sampler by name; NULL when there is none. Injected into core by whoever wires

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* states.h – the states of sweeps, trials and attempts, and their names.
  *
- * The numbers are stored and sent: never reuse one. Names are what people and scripts see.
+ * The numbers are stored and sent: never reuse one. Names are what people and scripts
+ * see.
  */
 #ifndef CORE_STATES_H
 #define CORE_STATES_H
@@ -53,14 +54,24 @@
 #define STATE_ENUM_SWEEP(suffix, number, name) SWEEP_##suffix = (number),
 #define STATE_ENUM_TRIAL(suffix, number, name) TRIAL_##suffix = (number),
 #define STATE_ENUM_PHASE(suffix, number, name) PHASE_##suffix = (number),
-#define STATE_ENUM_END(suffix, number, name) END_##suffix = (number),
-#define STATE_ENUM_STOP(suffix, number, name) STOP_##suffix = (number),
+#define STATE_ENUM_END(suffix, number, name)   END_##suffix = (number),
+#define STATE_ENUM_STOP(suffix, number, name)  STOP_##suffix = (number),
 
-enum sweep_state { SWEEP_STATES(STATE_ENUM_SWEEP) SWEEP_STATE_NR };
-enum trial_state { TRIAL_STATES(STATE_ENUM_TRIAL) TRIAL_STATE_NR };
-enum trial_phase { TRIAL_PHASES(STATE_ENUM_PHASE) TRIAL_PHASE_NR };
-enum attempt_end { ATTEMPT_ENDS(STATE_ENUM_END) ATTEMPT_END_NR };
-enum stop_reason { STOP_REASONS(STATE_ENUM_STOP) STOP_REASON_NR };
+enum sweep_state {
+    SWEEP_STATES(STATE_ENUM_SWEEP) SWEEP_STATE_NR
+};
+enum trial_state {
+    TRIAL_STATES(STATE_ENUM_TRIAL) TRIAL_STATE_NR
+};
+enum trial_phase {
+    TRIAL_PHASES(STATE_ENUM_PHASE) TRIAL_PHASE_NR
+};
+enum attempt_end {
+    ATTEMPT_ENDS(STATE_ENUM_END) ATTEMPT_END_NR
+};
+enum stop_reason {
+    STOP_REASONS(STATE_ENUM_STOP) STOP_REASON_NR
+};
 
 const char *sweep_state_name(enum sweep_state state);
 const char *trial_state_name(enum trial_state state);

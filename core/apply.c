@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apply.c – what a record does to the engine's state.
+ * Owns every change of sweeps, trials and live attempts; live steps and replay both
+ * come through engine_apply. Knows records. Does not know events, effects or
+ * connections; does not decide.
+ *
+ * Life of a trial:
+ *
+ *   TRIAL_CREATED      ASSIGNED            ENDED: finished, pruned, failed, cancelled
+ *   ─────────────► queued ─────► running ─────────────────────────────────────────►
+ *                   ▲  │            │
+ *                   │  │            │ REQUEUED (the attempt stays, suspect)
+ *                   │  │            │ ENDED with state queued (retry)
+ *                   └──┼────────────┘
+ *                      │ ADOPTED: back to running with the suspect attempt
+ *                      └ TRIAL_STATE: cancelled, or failed when it was lost too often
+ */
+#include "core/engine_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "base/mem.h"
+
+#define SWEEP_NAMES_MAX                                                                \
+    200u /* names remembered to help when the objective is missing */
+
+/* ---- trials ---- */
+
+static bool trial_edge_is_legal(enum trial_state from, enum trial_state to)
+{
+    switch (from) {
+    case TRIAL_QUEUED:
+        return to == TRIAL_RUNNING || to == TRIAL_CANCELLED || to == TRIAL_FAILED;
+    case TRIAL_RUNNING:
+        return to != TRIAL_RUNNING;
+    case TRIAL_FINISHED:
+    case TRIAL_PRUNED:
+    case TRIAL_FAILED:
+    case TRIAL_CANCELLED:
+    case TRIAL_STATE_NR:
+        return false;
+    }
+    UNREACHABLE();
+}
+
+/* The only writer of trial->state. Retried trials go to the head of the queue. */
+static enum err_code
+trial_move(struct trial *trial, enum trial_state to, struct err *err)
+{
+    struct sweep *sweep = trial->sweep;
+    if (trial->state == to) {
+        return ERR_OK;
+    }
+    if (!trial_edge_is_legal(trial->state, to)) {
+        return err_set(err, ERR_CORRUPT, "trial %u cannot go from %s to %s",
+                       trial->number, trial_state_name(trial->state),
+                       trial_state_name(to));
+    }
+    if (trial->state == TRIAL_QUEUED) {
+        list_remove(&sweep->queue, &trial->queue_node);
+    }
+    sweep->counts[trial->state]--;
+    sweep->counts[to]++;
+    trial->state = to;
+    if (to == TRIAL_QUEUED) {
+        list_add_head(&sweep->queue, &trial->queue_node);
+    }
+    return ERR_OK;
+}
+
+static void trial_set_value(struct trial *trial, double value, int64_t step)
+{
+    struct sweep *sweep = trial->sweep;
+    trial->has_value = true;
+    trial->value = value;
+    trial->step = step;
+    if (trial->state == TRIAL_FINISHED
+        && (sweep->best == NULL
+            || objective_better(&sweep->spec->objective, value, sweep->best->value))) {
+        sweep->best = trial;
+    }
+}
+
+/* ---- live attempts and the room they take ---- */
+
+void agent_take_room(struct agent *agent, const struct attempt *attempt)
+{
+    const struct resources *need = &attempt->trial->sweep->spec->run.resources;
+    if (attempt->prefetch) {
+        agent->prefetched++;
+        return;
+    }
+    agent->used_slots++;
+    agent->used_cpus += need->cpus;
+    agent->used_memory += need->memory_bytes;
+    agent->used_gpus |= attempt->gpu_mask;
+}
+
+void agent_give_room(struct agent *agent, const struct attempt *attempt)
+{
+    const struct resources *need = &attempt->trial->sweep->spec->run.resources;
+    if (attempt->prefetch) {
+        ASSERT(agent->prefetched > 0);
+        agent->prefetched--;
+        return;
+    }
+    ASSERT(agent->used_slots > 0);
+    ASSERT(agent->used_cpus >= need->cpus);
+    ASSERT(agent->used_memory >= need->memory_bytes);
+    agent->used_slots--;
+    agent->used_cpus -= need->cpus;
+    agent->used_memory -= need->memory_bytes;
+    agent->used_gpus &= ~attempt->gpu_mask;
+}
+
+static void attempt_count(struct attempt *attempt)
+{
+    struct sweep *sweep = attempt->trial->sweep;
+    sweep->live++;
+    if (!attempt->prefetch) {
+        sweep->occupying++;
+    }
+    agent_take_room(attempt->agent, attempt);
+}
+
+static void attempt_uncount(struct attempt *attempt)
+{
+    struct sweep *sweep = attempt->trial->sweep;
+    ASSERT(sweep->live > 0);
+    sweep->live--;
+    if (!attempt->prefetch) {
+        ASSERT(sweep->occupying > 0);
+        sweep->occupying--;
+    }
+    agent_give_room(attempt->agent, attempt);
+}
+
+/* The agent starts its oldest prefetched attempt of this sweep in the room that came
+ * free; the books follow. */
+static void attempt_promote_next(struct agent *agent, const struct sweep *sweep)
+{
+    LIST_FOREACH (node, &agent->attempts) {
+        struct attempt *next = container_of(node, struct attempt, agent_node);
+        if (next->prefetch && !next->suspect && next->trial->sweep == sweep) {
+            attempt_uncount(next);
+            next->prefetch = false;
+            attempt_count(next);
+            return;
+        }
+    }
+}
+
+static void attempt_remove(struct attempt *attempt)
+{
+    struct agent *agent = attempt->agent;
+    struct sweep *sweep = attempt->trial->sweep;
+    bool counted = !attempt->suspect;
+    bool held_slot = counted && !attempt->prefetch;
+    if (counted) {
+        attempt_uncount(attempt);
+    }
+    attempt->trial->live = NULL;
+    list_remove(&agent->attempts, &attempt->agent_node);
+    mem_free(attempt);
+    if (held_slot) {
+        attempt_promote_next(agent, sweep);
+    }
+}
+
+/* ---- the objective as one attempt reports it ---- */
+
+static void seen_add(struct objective_seen *seen, int64_t step, double value)
+{
+    if (!seen->any || step >= seen->last_step) {
+        seen->last = value;
+        seen->last_step = step;
+    }
+    seen->any = true;
+    if (isnan(value)) {
+        return;
+    }
+    if (!seen->any_number || value < seen->min) {
+        seen->min = value;
+        seen->min_step = step;
+    }
+    if (!seen->any_number || value > seen->max) {
+        seen->max = value;
+        seen->max_step = step;
+    }
+    seen->any_number = true;
+}
+
+static void sweep_remember_names(struct sweep *sweep, const struct rec_points *points)
+{
+    for (size_t i = 0; i < points->names_len; i++) {
+        struct str name = str_from(points->names[i]);
+        if (map_str_len(&sweep->names) < SWEEP_NAMES_MAX
+            && !map_str_has(&sweep->names, name)) {
+            map_str_set(&sweep->names, name, sweep);
+        }
+    }
+}
+
+/* ---- finding what a record names ---- */
+
+/* NULL with the error set when there is none: the record is corrupt. */
+static struct sweep *
+need_sweep(const struct engine *engine, const struct record *record, struct err *err)
+{
+    struct sweep *sweep = engine_sweep(engine, record->key.sweep);
+    if (sweep == NULL) {
+        IGNORE_ERR(err_set(err, ERR_CORRUPT, "%s: no sweep with key %u",
+                           record_kind_name(record->kind), record->key.sweep),
+                   "NULL says it");
+    }
+    return sweep;
+}
+
+static struct trial *
+need_trial(const struct engine *engine, const struct record *record, struct err *err)
+{
+    const struct sweep *sweep = need_sweep(engine, record, err);
+    if (sweep == NULL) {
+        return NULL;
+    }
+    if (record->key.trial >= sweep->trials.len) {
+        IGNORE_ERR(err_set(err, ERR_CORRUPT, "%s: sweep '%s' has no trial %u",
+                           record_kind_name(record->kind), sweep->spec->name,
+                           record->key.trial),
+                   "NULL says it");
+        return NULL;
+    }
+    return sweep->trials.ptr[record->key.trial];
+}
+
+static struct attempt *
+need_attempt(const struct engine *engine, const struct record *record, struct err *err)
+{
+    const struct trial *trial = need_trial(engine, record, err);
+    if (trial == NULL) {
+        return NULL;
+    }
+    if (trial->live == NULL || trial->live->number != record->key.attempt) {
+        IGNORE_ERR(err_set(err, ERR_CORRUPT, "%s: attempt %u of trial %u is not live",
+                           record_kind_name(record->kind), record->key.attempt,
+                           record->key.trial),
+                   "NULL says it");
+        return NULL;
+    }
+    return trial->live;
+}
+
+/* ---- one function a kind ---- */
+
+static int64_t since(int64_t from_ms, int64_t to_ms)
+{
+    return from_ms > 0 && to_ms > from_ms ? to_ms - from_ms : 0;
+}
+
+/* A coordinator's time ends with its last record when it did not say goodbye. */
+static void apply_session(struct engine *engine, const struct record *record)
+{
+    for (size_t i = 0; i < engine->active.len; i++) {
+        struct sweep *sweep = engine->active.ptr[i];
+        if (sweep->state == SWEEP_RUNNING) {
+            sweep->elapsed_ms += since(sweep->running_since_ms, engine->last.ms);
+            sweep->running_since_ms = record->time.ms;
+        }
+    }
+}
+
+static enum err_code
+apply_sweep_created(struct engine *engine, const struct record *record, struct err *err)
+{
+    const struct rec_sweep_created *created = &record->as.sweep_created;
+    struct sweep_spec_input input = {
+        .text = created->text,
+        .text_len = strlen(created->text),
+        .source = created->name,
+        .mlproject = created->mlproject,
+        .mlproject_len = created->mlproject != NULL ? strlen(created->mlproject) : 0,
+        .mlproject_source = "MLproject",
+        .samplers = engine->samplers,
+    };
+    if (map_u64_has(&engine->sweeps, record->key.sweep)) {
+        return err_set(err, ERR_CORRUPT, "sweep key %u is taken", record->key.sweep);
+    }
+    struct sweep_spec *spec = NULL;
+    enum err_code code = sweep_spec_parse(&input, &spec, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    struct sweep *sweep = mem_alloc(sizeof *sweep);
+    sweep->key = record->key.sweep;
+    sweep->run_id = created->run_id;
+    sweep->run_key = record->run_key;
+    sweep->text = mem_strdup(created->text);
+    sweep->mlproject = mem_strdup(created->mlproject);
+    sweep->directory = mem_strdup(created->directory);
+    sweep->spec = spec;
+    sweep->state = SWEEP_RUNNING;
+    sweep->running_since_ms = record->time.ms;
+    list_init(&sweep->queue);
+    map_str_init(&sweep->names);
+    map_u64_set(&engine->sweeps, sweep->key, sweep);
+    vec_push(&engine->active, sweep);
+    if (sweep->key >= engine->next_sweep) {
+        engine->next_sweep = sweep->key + 1;
+    }
+    return ERR_OK;
+}
+
+static enum err_code
+apply_sweep_state(struct engine *engine, const struct record *record, struct err *err)
+{
+    struct sweep *sweep = need_sweep(engine, record, err);
+    if (sweep == NULL) {
+        return ERR_CORRUPT;
+    }
+    if (sweep_state_is_final(sweep->state)) {
+        return err_set(err, ERR_CORRUPT, "sweep '%s' is %s for good", sweep->spec->name,
+                       sweep_state_name(sweep->state));
+    }
+    enum sweep_state to = record->as.sweep_state.state;
+    if (sweep->state == SWEEP_RUNNING) {
+        sweep->elapsed_ms += since(sweep->running_since_ms, record->time.ms);
+        sweep->running_since_ms = 0;
+    }
+    if (to == SWEEP_RUNNING) {
+        sweep->running_since_ms = record->time.ms;
+        sweep->failed_base = sweep->counts[TRIAL_FAILED];
+        sweep->ended_base = sweep->failed_base + sweep->counts[TRIAL_FINISHED]
+                            + sweep->counts[TRIAL_PRUNED];
+    }
+    sweep->state = to;
+    sweep->drain = record->as.sweep_state.drain;
+    sweep->paused_by_user = to == SWEEP_PAUSED && record->as.sweep_state.by_user;
+    sweep->rest_told = false;
+    mem_free(sweep->cause);
+    sweep->cause = mem_strdup(record->cause);
+    return ERR_OK;
+}
+
+static void apply_agent(struct engine *engine, const struct record *record)
+{
+    const struct rec_agent *said = &record->as.agent;
+    struct agent *agent = map_u64_get(&engine->agents, said->agent);
+    if (agent == NULL) {
+        agent = mem_alloc(sizeof *agent);
+        agent->key = said->agent;
+        agent->id = mem_strdup(said->id);
+        agent->lease_node.tie = said->agent;
+        list_init(&agent->attempts);
+        map_u64_init(&agent->sweeps_sent);
+        map_u64_set(&engine->agents, agent->key, agent);
+        map_str_set(&engine->agents_by_id, str_from(agent->id), agent);
+        if (agent->key >= engine->next_agent) {
+            engine->next_agent = agent->key + 1;
+        }
+    }
+    mem_free(agent->host);
+    agent->host = mem_strdup(said->host);
+    agent->boot = said->boot;
+}
+
+static enum err_code
+apply_trial_created(struct engine *engine, const struct record *record, struct err *err)
+{
+    const struct rec_trial_created *created = &record->as.trial_created;
+    struct sweep *sweep = need_sweep(engine, record, err);
+    if (sweep == NULL) {
+        return ERR_CORRUPT;
+    }
+    if (record->key.trial != sweep->trials.len
+        || created->x_len != sweep->spec->space->len) {
+        return err_set(err, ERR_CORRUPT, "trial %u of sweep '%s' is out of order",
+                       record->key.trial, sweep->spec->name);
+    }
+    size_t bytes = created->x_len * sizeof(double);
+    struct trial *trial = mem_alloc(sizeof *trial + bytes);
+    trial->sweep = sweep;
+    trial->number = record->key.trial;
+    trial->run_key = record->run_key;
+    trial->state = TRIAL_QUEUED;
+    memcpy(trial->x, created->x, bytes);
+    vec_push(&sweep->trials, trial);
+    list_add_tail(&sweep->queue, &trial->queue_node);
+    sweep->counts[TRIAL_QUEUED]++;
+    if (created->enqueued) {
+        sweep->enqueued_used++;
+    } else {
+        sweep->cursor = created->cursor;
+    }
+    return ERR_OK;
+}
+
+static enum err_code
+apply_assigned(struct engine *engine, const struct record *record, struct err *err)
+{
+    const struct rec_assigned *assigned = &record->as.assigned;
+    struct trial *trial = need_trial(engine, record, err);
+    if (trial == NULL) {
+        return ERR_CORRUPT;
+    }
+    struct agent *agent = map_u64_get(&engine->agents, assigned->agent);
+    if (agent == NULL || trial->live != NULL
+        || record->key.attempt != trial->attempts + 1) {
+        return err_set(err, ERR_CORRUPT, "attempt %u of trial %u cannot be assigned",
+                       record->key.attempt, trial->number);
+    }
+    enum err_code code = trial_move(trial, TRIAL_RUNNING, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    struct attempt *attempt = mem_alloc(sizeof *attempt);
+    attempt->trial = trial;
+    attempt->agent = agent;
+    attempt->number = record->key.attempt;
+    attempt->boot = assigned->boot;
+    attempt->gpu_mask = assigned->gpu_mask;
+    attempt->prefetch = assigned->prefetch;
+    trial->attempts = attempt->number;
+    trial->live = attempt;
+    list_add_tail(&agent->attempts, &attempt->agent_node);
+    attempt_count(attempt);
+    return ERR_OK;
+}
+
+static enum err_code apply_requeued(struct attempt *attempt, struct err *err)
+{
+    if (attempt->suspect) {
+        return err_set(err, ERR_CORRUPT, "attempt %u of trial %u is suspect already",
+                       attempt->number, attempt->trial->number);
+    }
+    attempt_uncount(attempt);
+    attempt->suspect = true;
+    return trial_move(attempt->trial, TRIAL_QUEUED, err);
+}
+
+static enum err_code apply_adopted(struct attempt *attempt, struct err *err)
+{
+    if (!attempt->suspect) {
+        return err_set(err, ERR_CORRUPT, "attempt %u of trial %u is not suspect",
+                       attempt->number, attempt->trial->number);
+    }
+    enum err_code code = trial_move(attempt->trial, TRIAL_RUNNING, err);
+    if (code == ERR_OK) {
+        attempt->suspect = false;
+        attempt_count(attempt);
+    }
+    return code;
+}
+
+/* Which retry counter an end belongs to; RETRY_CAUSE_NR: none. */
+static enum retry_cause retry_cause_of(enum attempt_end end)
+{
+    switch (end) {
+    case END_EXITED: /* exit status 0, but no objective */
+    case END_FAILED:
+        return RETRY_FAILED;
+    case END_LOST:
+        return RETRY_LOST;
+    case END_PREEMPTED:
+        return RETRY_PREEMPTED;
+    case END_OOM:
+        return RETRY_OOM;
+    case END_TIMEOUT:
+        return RETRY_TIMEOUT;
+    case END_NONE:
+    case END_PRUNED:
+    case END_CANCELLED:
+    case ATTEMPT_END_NR:
+        return RETRY_CAUSE_NR;
+    }
+    UNREACHABLE();
+}
+
+static enum err_code
+apply_ended(struct attempt *attempt, const struct record *record, struct err *err)
+{
+    const struct rec_ended *ended = &record->as.ended;
+    struct trial *trial = attempt->trial;
+    enum retry_cause cause = retry_cause_of(ended->end);
+    if (ended->counts && cause != RETRY_CAUSE_NR
+        && trial->retries[cause] < UINT16_MAX) {
+        trial->retries[cause]++;
+    }
+    attempt_remove(attempt);
+    enum err_code code = trial_move(trial, ended->state, err);
+    if (code == ERR_OK && ended->has_value) {
+        trial_set_value(trial, ended->value, ended->step);
+    }
+    return code;
+}
+
+static void apply_points(struct attempt *attempt, const struct rec_points *points)
+{
+    struct sweep *sweep = attempt->trial->sweep;
+    const char *metric = sweep->spec->objective.metric;
+    for (size_t n = 0; n < points->names_len; n++) {
+        if (strcmp(points->names[n], metric) != 0) {
+            continue;
+        }
+        for (size_t i = 0; i < points->len; i++) {
+            if (points->name[i] == n) {
+                seen_add(&attempt->seen, points->step[i], points->value[i]);
+            }
+        }
+    }
+    if (sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED] == 0) {
+        sweep_remember_names(sweep, points);
+    }
+}
+
+/* Records that concern a live attempt. */
+static enum err_code
+apply_to_attempt(struct engine *engine, const struct record *record, struct err *err)
+{
+    struct attempt *attempt = need_attempt(engine, record, err);
+    if (attempt == NULL) {
+        return ERR_CORRUPT;
+    }
+    if (record->seq > attempt->seq) {
+        attempt->seq = record->seq;
+    }
+    switch (record->kind) {
+    case REC_STARTED:
+        attempt->started = true;
+        return ERR_OK;
+    case REC_STOP_REQUESTED:
+        attempt->stop = record->as.stop_requested.reason;
+        return ERR_OK;
+    case REC_REQUEUED:
+        return apply_requeued(attempt, err);
+    case REC_ADOPTED:
+        return apply_adopted(attempt, err);
+    case REC_ENDED:
+        return apply_ended(attempt, record, err);
+    case REC_POINTS:
+        apply_points(attempt, &record->as.points);
+        return ERR_OK;
+    case REC_LOG:
+        attempt->log_bytes = record->as.log.offset + record->as.log.len;
+        return ERR_OK;
+    case REC_MARK:
+        attempt->log_bytes = record->as.mark.log_bytes;
+        return ERR_OK;
+    case REC_NOTES:
+        return ERR_OK;
+    case REC_SESSION:
+    case REC_SWEEP_CREATED:
+    case REC_SWEEP_STATE:
+    case REC_AGENT:
+    case REC_TRIAL_CREATED:
+    case REC_ASSIGNED:
+    case REC_TRIAL_STATE:
+    case RECORD_KIND_NR:
+        break;
+    }
+    UNREACHABLE();
+}
+
+/* True for what is kept of an attempt without touching its trial: late words of a
+ * superseded attempt, the rest of an ended attempt's log. */
+static bool record_is_aside(const struct engine *engine, const struct record *record)
+{
+    const struct trial *trial = engine_trial(engine, record->key);
+    bool live = trial != NULL && trial->live != NULL
+                && trial->live->number == record->key.attempt;
+    return !live
+           && (record->kind == REC_POINTS || record->kind == REC_NOTES
+               || record->kind == REC_LOG || record->kind == REC_MARK);
+}
+
+static enum err_code
+apply_trial_state(struct engine *engine, const struct record *record, struct err *err)
+{
+    struct trial *trial = need_trial(engine, record, err);
+    if (trial == NULL) {
+        return ERR_CORRUPT;
+    }
+    if (trial->live != NULL) {
+        return err_set(err, ERR_CORRUPT, "trial %u has a live attempt", trial->number);
+    }
+    return trial_move(trial, record->as.trial_state.state, err);
+}
+
+static enum err_code
+apply_kind(struct engine *engine, const struct record *record, struct err *err)
+{
+    switch (record->kind) {
+    case REC_SESSION:
+        apply_session(engine, record);
+        return ERR_OK;
+    case REC_SWEEP_CREATED:
+        return apply_sweep_created(engine, record, err);
+    case REC_SWEEP_STATE:
+        return apply_sweep_state(engine, record, err);
+    case REC_AGENT:
+        apply_agent(engine, record);
+        return ERR_OK;
+    case REC_TRIAL_CREATED:
+        return apply_trial_created(engine, record, err);
+    case REC_ASSIGNED:
+        return apply_assigned(engine, record, err);
+    case REC_TRIAL_STATE:
+        return apply_trial_state(engine, record, err);
+    case REC_STARTED:
+    case REC_STOP_REQUESTED:
+    case REC_REQUEUED:
+    case REC_ADOPTED:
+    case REC_ENDED:
+    case REC_POINTS:
+    case REC_NOTES:
+    case REC_LOG:
+    case REC_MARK:
+        return record_is_aside(engine, record) ? ERR_OK
+                                               : apply_to_attempt(engine, record, err);
+    case RECORD_KIND_NR:
+        break;
+    }
+    UNREACHABLE();
+}
+
+enum err_code
+engine_apply(struct engine *engine, const struct record *record, struct err *err)
+{
+    enum err_code code = apply_kind(engine, record, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    if (record->run_key >= engine->next_run_key) {
+        engine->next_run_key = record->run_key + 1;
+    }
+    if (record->time.ms > engine->last.ms) {
+        engine->last = record->time;
+    }
+    return ERR_OK;
+}
+
+void engine_emit(struct engine *engine, struct effects *effects, struct record *record)
+{
+    record->time = engine->wall;
+    struct err err = { 0 };
+    enum err_code code = engine_apply(engine, record, &err);
+    ASSERT(code == ERR_OK);
+    struct effect effect = { .kind = FX_PERSIST, .as.record = record_clone(record) };
+    vec_push(&effects->list, effect);
+}
+
+void sweep_destroy(struct sweep *sweep)
+{
+    if (sweep == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sweep->trials.len; i++) {
+        mem_free(sweep->trials.ptr[i]->live);
+        mem_free(sweep->trials.ptr[i]);
+    }
+    vec_fini(&sweep->trials);
+    map_str_fini(&sweep->names);
+    sweep_spec_destroy(sweep->spec);
+    mem_free(sweep->text);
+    mem_free(sweep->mlproject);
+    mem_free(sweep->directory);
+    mem_free(sweep->cause);
+    mem_free(sweep);
+}

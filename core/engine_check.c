@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_check.c – the invariants between sweeps, trials, attempts and agents.
+ * Owns nothing. Counts everything again from the ground and compares with the books.
+ * Aborts at the first difference: for tests and the simulation, after every step.
+ */
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "core/engine_internal.h"
+
+/* What the books should say of one sweep. */
+struct recount {
+    uint32_t counts[TRIAL_STATE_NR];
+    uint32_t live, occupying;
+};
+
+static void check_attempt(const struct engine *engine, const struct attempt *attempt)
+{
+    const struct trial *trial = attempt->trial;
+    ASSERT(trial->live == attempt);
+    ASSERT(attempt->number == trial->attempts);
+    ASSERT(attempt->boot <= attempt->agent->boot);
+    ASSERT(list_node_is_linked(&attempt->agent_node));
+    ASSERT(map_u64_get(&engine->agents, attempt->agent->key) == attempt->agent);
+    if (attempt->suspect) {
+        ASSERT(trial->state == TRIAL_QUEUED);
+    } else {
+        ASSERT(trial->state == TRIAL_RUNNING);
+    }
+}
+
+static void check_trial(const struct engine *engine,
+                        const struct trial *trial,
+                        struct recount *recount)
+{
+    recount->counts[trial->state]++;
+    ASSERT(list_node_is_linked(&trial->queue_node) == (trial->state == TRIAL_QUEUED));
+    if (trial_state_is_final(trial->state)) {
+        ASSERT(trial->live == NULL);
+    }
+    if (trial->state == TRIAL_RUNNING) {
+        ASSERT(trial->live != NULL);
+    }
+    if (trial->state == TRIAL_FINISHED) {
+        ASSERT(trial->has_value);
+    }
+    if (trial->live != NULL) {
+        check_attempt(engine, trial->live);
+        if (!trial->live->suspect) {
+            recount->live++;
+            recount->occupying += trial->live->prefetch ? 0u : 1u;
+        }
+    }
+}
+
+static void check_sweep(const struct engine *engine, const struct sweep *sweep)
+{
+    struct recount recount = { 0 };
+    for (size_t i = 0; i < sweep->trials.len; i++) {
+        const struct trial *trial = sweep->trials.ptr[i];
+        ASSERT(trial->number == i);
+        ASSERT(trial->sweep == sweep);
+        check_trial(engine, trial, &recount);
+    }
+    for (size_t state = 0; state < TRIAL_STATE_NR; state++) {
+        ASSERT(recount.counts[state] == sweep->counts[state]);
+    }
+    ASSERT(sweep->queue.len == sweep->counts[TRIAL_QUEUED]);
+    ASSERT(recount.live == sweep->live);
+    ASSERT(recount.occupying == sweep->occupying);
+    ASSERT(sweep->counts[TRIAL_FINISHED] == 0 || sweep->best != NULL);
+}
+
+static void check_agent(const struct engine *engine, const struct agent *agent)
+{
+    uint32_t slots = 0;
+    uint32_t prefetched = 0;
+    uint64_t gpus = 0;
+    LIST_FOREACH (node, &agent->attempts) {
+        const struct attempt *attempt = container_of(node, struct attempt, agent_node);
+        ASSERT(attempt->agent == agent);
+        if (attempt->suspect) {
+            continue;
+        }
+        if (attempt->prefetch) {
+            prefetched++;
+            continue;
+        }
+        slots++;
+        ASSERT((gpus & attempt->gpu_mask) == 0);
+        gpus |= attempt->gpu_mask;
+    }
+    ASSERT(agent->used_slots == slots);
+    ASSERT(agent->prefetched == prefetched);
+    ASSERT(agent->used_gpus == gpus);
+    ASSERT(agent->expected == heap_node_is_queued(&agent->lease_node));
+    ASSERT(agent->peer == 0 || map_u64_get(&engine->peers, agent->peer) == agent);
+}
+
+void engine_check(const struct engine *engine)
+{
+    size_t pos = 0;
+    void *item = NULL;
+    while (map_u64_next(&engine->sweeps, &pos, NULL, &item)) {
+        check_sweep(engine, item);
+    }
+    pos = 0;
+    while (map_u64_next(&engine->agents, &pos, NULL, &item)) {
+        check_agent(engine, item);
+    }
+}

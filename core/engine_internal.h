@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_internal.h – the engine's state, shared by its files and by white-box tests.
+ *
+ * Only apply.c changes sweeps, trials and live attempts; the other files decide, write
+ * records through engine_emit, and keep what need not survive a restart: connections,
+ * leases, what was asked of samplers.
+ */
+#ifndef CORE_ENGINE_INTERNAL_H
+#define CORE_ENGINE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "core/engine.h"
+
+struct agent;
+struct sweep;
+struct trial;
+
+/* The objective's points as one attempt reported them. NaN points are counted but never
+ * are min or max. */
+struct objective_seen {
+    bool any;
+    bool any_number; /* a point that is not NaN */
+    double last, min, max;
+    int64_t last_step, min_step, max_step;
+};
+
+/* An attempt that was assigned and has not ended. */
+struct attempt {
+    struct trial *trial;
+    struct agent *agent;
+    uint32_t number;
+    uint64_t boot; /* of the agent process it was given to */
+    bool started;
+    bool suspect;          /* lease over: its trial is queued again */
+    bool prefetch;         /* waits at the agent for one of its sweep to end */
+    enum stop_reason stop; /* asked to stop, and why */
+    uint64_t seq;          /* entries up to here are recorded */
+    uint64_t log_bytes;    /* log bytes up to here are recorded */
+    uint64_t gpu_mask;
+    struct objective_seen seen;
+    struct list_node agent_node;
+};
+
+/* Ends that a retry limit counts; index of trial.retries. */
+enum retry_cause {
+    RETRY_FAILED,
+    RETRY_LOST,
+    RETRY_PREEMPTED,
+    RETRY_OOM,
+    RETRY_TIMEOUT,
+    RETRY_CAUSE_NR
+};
+
+struct trial {
+    struct sweep *sweep;
+    uint32_t number;
+    uint32_t attempts; /* given out so far; the newest one's number */
+    enum trial_state state;
+    uint16_t retries[RETRY_CAUSE_NR]; /* attempts that ended so and counted */
+    bool has_value;
+    uint64_t run_key;
+    double value;
+    int64_t step;
+    struct attempt *live;        /* NULL: none */
+    struct list_node queue_node; /* linked while queued */
+    double x[];                  /* internal values, spec->space->len */
+};
+
+struct sweep {
+    uint32_t key;
+    struct run_id run_id;
+    uint64_t run_key;
+    char *text, *mlproject, *directory;
+    struct sweep_spec *spec;
+    enum sweep_state state;
+    char *cause; /* why it is in this state; NULL: none */
+    bool paused_by_user;
+    bool drain;                 /* stopped, but running attempts may end */
+    VEC(struct trial *) trials; /* index = number */
+    uint32_t counts[TRIAL_STATE_NR];
+    struct list queue;                /* queued trials in order of assignment */
+    uint32_t occupying;               /* live attempts that hold a slot */
+    uint32_t live;                    /* live attempts that are not suspect */
+    uint64_t cursor;                  /* sampler's, after the last created trial */
+    uint32_t enqueued_used;           /* points of spec->enqueued already created */
+    uint32_t ended_base, failed_base; /* counts when it was last set running */
+    struct trial *best;               /* NULL: none finished with a value */
+    struct map_str names;             /* metric names reported so far, bounded */
+    int64_t elapsed_ms;               /* time running, up to running_since */
+    int64_t running_since_ms;         /* wall clock; 0: not running */
+    /* not recorded: */
+    bool suggesting; /* FX_SUGGEST is out */
+    bool exhausted;  /* the sampler has no more points */
+    bool rest_told;  /* FX_SWEEP_ENDED was sent for this state */
+    bool blocked;    /* sched.c: no agent has room for it this round */
+};
+
+struct agent {
+    uint32_t key;
+    char *id;
+    char *host;
+    uint64_t boot;
+    struct list attempts; /* live attempts given to it, also suspect ones */
+    /* not recorded: */
+    uint64_t peer; /* its connection; 0: none */
+    bool expected; /* lease is running */
+    uint32_t slots, cpus;
+    uint64_t memory_bytes, gpu_mask;
+    uint32_t used_slots, used_cpus, prefetched;
+    uint64_t used_memory, used_gpus;
+    struct mono seen;            /* last word from it */
+    struct heap_node lease_node; /* in engine.leases while expected */
+    struct map_u64 sweeps_sent;  /* sweep keys sent over this connection */
+};
+
+struct engine {
+    int64_t lease_ms;
+    const struct sampler_registry *samplers;
+    char *home_id;
+    struct map_u64 sweeps;      /* key → struct sweep */
+    VEC(struct sweep *) active; /* not final, in order of creation */
+    struct map_u64 agents;      /* key → struct agent */
+    struct map_str agents_by_id;
+    struct map_u64 peers; /* connection → struct agent */
+    struct heap leases;
+    uint64_t next_run_key;
+    uint32_t next_sweep, next_agent;
+    struct wall last; /* of the newest record */
+    /* not recorded: */
+    struct mono now;
+    struct wall wall;
+    bool started; /* EV_START was taken */
+    bool disk_full;
+    bool draining, drained_told;
+};
+
+/* ---- apply.c: state changes ---- */
+
+/* Changes state by one record. ERR_CORRUPT when it does not fit. */
+MUST_USE
+enum err_code
+engine_apply(struct engine *engine, const struct record *record, struct err *err);
+
+/* Stamps, applies and persists a decision. It must fit: a bug otherwise. */
+void engine_emit(struct engine *engine, struct effects *effects, struct record *record);
+
+void sweep_destroy(struct sweep *sweep);
+
+/* ---- engine.c: finding and sending ---- */
+
+struct sweep *engine_sweep(const struct engine *engine, uint32_t key);
+struct trial *engine_trial(const struct engine *engine, struct attempt_key key);
+struct attempt_key attempt_key_of(const struct attempt *attempt);
+MUST_USE
+enum err_code engine_sweep_by_ref(const struct engine *engine,
+                                  const char *ref,
+                                  struct sweep **sweep_out,
+                                  struct err *err);
+/* The newest sweep of that name, or NULL. */
+struct sweep *engine_sweep_by_name(const struct engine *engine, const char *name);
+
+/* Appends FX_SEND after commit; takes what the message owns. */
+void engine_send(struct effects *effects, uint64_t peer, struct message message);
+void engine_warn(struct effects *effects, char *text_taken);
+
+/* ---- engine_agent.c ---- */
+
+void engine_on_hello(struct engine *engine,
+                     const struct event *event,
+                     struct effects *effects);
+void engine_on_bye(struct engine *engine,
+                   const struct event *event,
+                   struct effects *effects);
+void engine_on_peer_lost(struct engine *engine, uint64_t peer);
+/* The agent behind a connection, its lease renewed; NULL after asking it to say hello.
+ */
+struct agent *
+engine_heard(struct engine *engine, const struct event *event, struct effects *effects);
+void engine_expire_leases(struct engine *engine, struct effects *effects);
+/* Starts the lease of an agent that holds attempts after a restart. */
+void engine_expect(struct engine *engine, struct agent *agent);
+
+/* ---- engine_trial.c ---- */
+
+void engine_on_report(struct engine *engine,
+                      const struct event *event,
+                      struct effects *effects);
+void engine_on_log(struct engine *engine,
+                   const struct event *event,
+                   struct effects *effects);
+/* Ends a live attempt that its agent cannot report on any more. */
+void engine_lose(struct engine *engine,
+                 struct attempt *attempt,
+                 bool counts,
+                 const char *cause,
+                 struct effects *effects);
+/* Asks a live attempt to stop, once. */
+void engine_stop_attempt(struct engine *engine,
+                         struct attempt *attempt,
+                         enum stop_reason reason,
+                         const char *cause,
+                         struct effects *effects);
+
+/* ---- engine_sweep.c ---- */
+
+void engine_on_submit(struct engine *engine,
+                      const struct event *event,
+                      struct effects *effects);
+void engine_on_steer(struct engine *engine,
+                     const struct event *event,
+                     struct effects *effects);
+void engine_create_trial(struct engine *engine,
+                         struct sweep *sweep,
+                         const double *x,
+                         uint64_t cursor,
+                         bool enqueued,
+                         struct effects *effects);
+void engine_on_suggested(struct engine *engine,
+                         const struct event *event,
+                         struct effects *effects);
+/* Brings every sweep to where its state says it should be: ends, stops, breaks,
+ * notifies. Idempotent. */
+void engine_reconcile_sweeps(struct engine *engine, struct effects *effects);
+/* The failure breaker: after a trial failed for good. */
+void engine_check_failures(struct engine *engine,
+                           struct sweep *sweep,
+                           struct effects *effects);
+void engine_set_sweep_state(struct engine *engine,
+                            struct sweep *sweep,
+                            enum sweep_state state,
+                            const char *cause,
+                            struct effects *effects);
+/* Time a coordinator ran the sweep, up to the engine's present. */
+int64_t sweep_elapsed_ms(const struct engine *engine, const struct sweep *sweep);
+/* True when no more trials may be begun, whatever happens to those under way. */
+bool sweep_is_over(const struct engine *engine,
+                   const struct sweep *sweep,
+                   const char **why_out);
+
+/* ---- sched.c ---- */
+
+/* Gives queued trials to agents with room, fairly between sweeps, and asks samplers for
+ * more where there is room for more. */
+void engine_dispatch(struct engine *engine, struct effects *effects);
+/* Calls back what waits at agents and has not begun. */
+void engine_recall_prefetched(struct engine *engine,
+                              const char *cause,
+                              struct effects *effects);
+/* Sends the attempt (and before it the sweep's file, once a connection) to its agent.
+ */
+void engine_send_assign(struct engine *engine,
+                        struct attempt *attempt,
+                        struct effects *effects);
+/* Trials that may still be created under the sweep's budget now. */
+uint64_t sweep_wants(const struct sweep *sweep);
+
+/* Room bookkeeping of agents: called by apply.c only. */
+void agent_take_room(struct agent *agent, const struct attempt *attempt);
+void agent_give_room(struct agent *agent, const struct attempt *attempt);
+
+#endif

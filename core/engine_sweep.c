@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_sweep.c – sweeps: submitting, steering, budgets, ends.
+ * Owns the identity rule, the failure breaker and every change of a sweep's state.
+ * Knows trials by their counts. Does not know agents beyond asking attempts to stop.
+ *
+ *             budget, target, time, space used up
+ *   running ──────────────────────────────────────► finished
+ *     │  ▲ ╲                 no point can be found
+ *     ▼  │  ╲───────────────────────────────────────► failed
+ *   paused ──── stop (also from running) ───────────► stopped
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "core/engine_internal.h"
+
+/* The failure share is not looked at before so many trials have ended. */
+#define FAILURES_SHARE_FROM 20u
+#define REPLY_BYTES_MAX     4096u
+
+/* ---- replies ---- */
+
+static void
+reply(struct effects *effects, uint64_t token, enum err_code code, char *text)
+{
+    if (token == 0) {
+        mem_free(text);
+        return;
+    }
+    struct effect effect = { .kind = FX_REPLY,
+                             .after_commit = true,
+                             .as.reply = {
+                                 .token = token, .code = code, .text = text } };
+    vec_push(&effects->list, effect);
+}
+
+/* Names of sweeps are plain ASCII without quotes, so they need no escaping. */
+static void reply_sweep(struct effects *effects,
+                        uint64_t token,
+                        const struct sweep *sweep,
+                        const char *status)
+{
+    reply(
+        effects, token, ERR_OK,
+        mem_printf("{\"id\":\"%s\",\"name\":\"%s\",\"status\":\"%s\",\"state\":\"%s\"}",
+                   sweep->run_id.hex, sweep->spec->name, status,
+                   sweep_state_name(sweep->state)));
+}
+
+/* ---- states ---- */
+
+static void set_state(struct engine *engine,
+                      struct sweep *sweep,
+                      struct rec_sweep_state to,
+                      const char *cause,
+                      struct effects *effects)
+{
+    struct record record = { .kind = REC_SWEEP_STATE,
+                             .key = { .sweep = sweep->key },
+                             .run_key = sweep->run_key,
+                             .cause = cause,
+                             .as.sweep_state = to };
+    engine_emit(engine, effects, &record);
+}
+
+void engine_set_sweep_state(struct engine *engine,
+                            struct sweep *sweep,
+                            enum sweep_state state,
+                            const char *cause,
+                            struct effects *effects)
+{
+    set_state(engine, sweep, (struct rec_sweep_state){ .state = state }, cause,
+              effects);
+}
+
+int64_t sweep_elapsed_ms(const struct engine *engine, const struct sweep *sweep)
+{
+    int64_t running =
+        sweep->running_since_ms > 0 ? engine->wall.ms - sweep->running_since_ms : 0;
+    return sweep->elapsed_ms + (running > 0 ? running : 0);
+}
+
+static bool target_reached(const struct sweep *sweep)
+{
+    const struct budget *budget = &sweep->spec->budget;
+    return budget->has_target && sweep->best != NULL
+           && !objective_better(&sweep->spec->objective, budget->target,
+                                sweep->best->value);
+}
+
+bool sweep_is_over(const struct engine *engine,
+                   const struct sweep *sweep,
+                   const char **why_out)
+{
+    const struct budget *budget = &sweep->spec->budget;
+    uint32_t done = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED];
+    const char *why = NULL;
+    if (sweep_state_is_final(sweep->state)) {
+        why = "";
+    } else if (target_reached(sweep)) {
+        why = "target reached";
+    } else if (budget->time_ms > 0
+               && sweep_elapsed_ms(engine, sweep) >= budget->time_ms) {
+        why = "time budget used up";
+    } else if (budget->trials > 0 && done >= budget->trials) {
+        why = "trial budget used up";
+    }
+    if (why_out != NULL) {
+        *why_out = why;
+    }
+    return why != NULL;
+}
+
+/* ---- bringing a sweep to rest ---- */
+
+static void cancel_trial(struct engine *engine,
+                         struct trial *trial,
+                         const char *cause,
+                         struct effects *effects)
+{
+    struct record record = { .key = { .sweep = trial->sweep->key,
+                                      .trial = trial->number },
+                             .run_key = trial->run_key,
+                             .cause = cause };
+    if (trial->live != NULL) { /* a suspect attempt: nobody waits for it any more */
+        record.kind = REC_ENDED;
+        record.key.attempt = trial->live->number;
+        record.as.ended = (struct rec_ended){ .end = END_LOST,
+                                              .state = TRIAL_CANCELLED,
+                                              .end_ms = engine->wall.ms };
+    } else {
+        record.kind = REC_TRIAL_STATE;
+        record.as.trial_state.state = TRIAL_CANCELLED;
+    }
+    engine_emit(engine, effects, &record);
+}
+
+static void cancel_queued(struct engine *engine,
+                          struct sweep *sweep,
+                          const char *cause,
+                          struct effects *effects)
+{
+    struct list_node *node = NULL;
+    while ((node = list_first(&sweep->queue)) != NULL) {
+        cancel_trial(engine, container_of(node, struct trial, queue_node), cause,
+                     effects);
+    }
+}
+
+/* Calls for each live attempt of the sweep that is not suspect. */
+static void stop_live(struct engine *engine,
+                      struct sweep *sweep,
+                      enum stop_reason reason,
+                      bool only_prefetched,
+                      const char *cause,
+                      struct effects *effects)
+{
+    size_t pos = 0;
+    void *item = NULL;
+    while (map_u64_next(&engine->agents, &pos, NULL, &item)) {
+        struct agent *agent = item;
+        LIST_FOREACH (node, &agent->attempts) {
+            struct attempt *attempt = container_of(node, struct attempt, agent_node);
+            if (attempt->trial->sweep == sweep && !attempt->suspect
+                && (attempt->prefetch || !only_prefetched)) {
+                engine_stop_attempt(engine, attempt, reason, cause, effects);
+            }
+        }
+    }
+}
+
+static void tell_rest(struct sweep *sweep, struct effects *effects)
+{
+    if (sweep->rest_told) {
+        return;
+    }
+    sweep->rest_told = true;
+    struct effect effect = { .kind = FX_SWEEP_ENDED,
+                             .after_commit = true,
+                             .as.sweep_ended = { .sweep = sweep->key,
+                                                 .state = sweep->state } };
+    vec_push(&effects->list, effect);
+}
+
+static void wind_down(struct engine *engine,
+                      struct sweep *sweep,
+                      const char *cause,
+                      bool drain,
+                      struct effects *effects)
+{
+    cancel_queued(engine, sweep, cause, effects);
+    if (sweep->live > 0) {
+        stop_live(engine, sweep, drain ? STOP_RECALLED : STOP_CANCELLED, drain, cause,
+                  effects);
+    }
+}
+
+static void
+reconcile_running(struct engine *engine, struct sweep *sweep, struct effects *effects)
+{
+    const char *why = NULL;
+    if (sweep_is_over(engine, sweep, &why)) {
+        wind_down(engine, sweep, why, false, effects);
+    } else if (sweep_wants(sweep) == 0 && sweep->exhausted) {
+        why = "every point tried";
+    }
+    if (why != NULL && sweep->live == 0 && list_is_empty(&sweep->queue)) {
+        engine_set_sweep_state(engine, sweep, SWEEP_FINISHED, why, effects);
+    }
+}
+
+static void
+reconcile_sweep(struct engine *engine, struct sweep *sweep, struct effects *effects)
+{
+    if (sweep->state == SWEEP_RUNNING) {
+        reconcile_running(engine, sweep, effects);
+    }
+    if (sweep_state_is_final(sweep->state)) {
+        wind_down(engine, sweep, sweep->cause, sweep->drain, effects);
+    } else if (sweep->state == SWEEP_PAUSED && sweep->live > sweep->occupying) {
+        stop_live(engine, sweep, STOP_RECALLED, true, "sweep paused", effects);
+    }
+    bool rests = sweep_state_is_final(sweep->state)
+                 || (sweep->state == SWEEP_PAUSED && !sweep->paused_by_user);
+    if (rests && sweep->live == 0) {
+        tell_rest(sweep, effects);
+    }
+}
+
+void engine_reconcile_sweeps(struct engine *engine, struct effects *effects)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < engine->active.len; i++) {
+        struct sweep *sweep = engine->active.ptr[i];
+        reconcile_sweep(engine, sweep, effects);
+        if (!sweep_state_is_final(sweep->state) || sweep->live > 0) {
+            engine->active.ptr[kept++] = sweep;
+        }
+    }
+    engine->active.len = kept;
+}
+
+/* ---- the failure breaker ---- */
+
+void engine_check_failures(struct engine *engine,
+                           struct sweep *sweep,
+                           struct effects *effects)
+{
+    const struct budget *budget = &sweep->spec->budget;
+    if (sweep->state != SWEEP_RUNNING) {
+        return;
+    }
+    uint32_t failed = sweep->counts[TRIAL_FAILED] - sweep->failed_base;
+    uint32_t ended = sweep->counts[TRIAL_FAILED] + sweep->counts[TRIAL_FINISHED]
+                     + sweep->counts[TRIAL_PRUNED] - sweep->ended_base;
+    AUTO_FREE char *cause = NULL;
+    if (budget->failures_first > 0 && failed == ended
+        && failed >= budget->failures_first) {
+        cause = mem_printf("the first %u trials all failed", failed);
+    } else if (ended >= FAILURES_SHARE_FROM
+               && (double)failed > budget->failures_share * (double)ended) {
+        cause = mem_printf("%u of %u trials failed", failed, ended);
+    }
+    if (cause != NULL) {
+        engine_set_sweep_state(engine, sweep, SWEEP_PAUSED, cause, effects);
+    }
+}
+
+/* ---- submitting ---- */
+
+static struct sweep *create_sweep(struct engine *engine,
+                                  const struct ev_submit *submit,
+                                  const struct sweep_spec *spec,
+                                  struct effects *effects)
+{
+    AUTO_FREE struct rec_note *tags = mem_alloc_array(spec->tags_len, sizeof *tags);
+    for (size_t i = 0; i < spec->tags_len; i++) {
+        tags[i] = (struct rec_note){ .is_tag = true,
+                                     .name = spec->tags[i].key,
+                                     .value = spec->tags[i].value };
+    }
+    struct record record = {
+        .kind = REC_SWEEP_CREATED,
+        .key = { .sweep = engine->next_sweep },
+        .run_key = engine->next_run_key,
+        .as.sweep_created = { .run_id = submit->run_id,
+                              .name = spec->name,
+                              .metric = spec->objective.metric,
+                              .maximize = spec->objective.goal == GOAL_MAX,
+                              .tags = tags,
+                              .tags_len = spec->tags_len,
+                              .text = spec->text,
+                              .mlproject = submit->mlproject,
+                              .directory = submit->directory },
+    };
+    engine_emit(engine, effects, &record);
+    return engine_sweep(engine, record.key.sweep);
+}
+
+/* The sweep of that name goes on, unless its file says something else. */
+static void submit_again(struct engine *engine,
+                         struct sweep *sweep,
+                         const struct sweep_spec *spec,
+                         uint64_t token,
+                         struct effects *effects)
+{
+    AUTO_STRBUF struct strbuf keys = STRBUF_INIT(CAUSE_BYTES_MAX);
+    if (sweep_spec_diff(sweep->spec, spec, &keys) > 0) {
+        reply(
+            effects, token, ERR_EXISTS,
+            mem_printf("sweep '%s' is unfinished and its file differs in %s; give back "
+                       "the old values to go on with it, or --new for another sweep",
+                       spec->name, strbuf_cstr(&keys)));
+        return;
+    }
+    if (sweep->state == SWEEP_PAUSED) {
+        set_state(engine, sweep,
+                  (struct rec_sweep_state){ .state = SWEEP_RUNNING, .by_user = true },
+                  "submitted again", effects);
+    }
+    reply_sweep(effects, token, sweep, "resumed");
+}
+
+static void submit_spec(struct engine *engine,
+                        const struct event *event,
+                        const struct sweep_spec *spec,
+                        struct effects *effects)
+{
+    const struct ev_submit *submit = &event->as.submit;
+    struct sweep *same =
+        submit->force_new ? NULL : engine_sweep_by_name(engine, spec->name);
+    if (same != NULL && !sweep_state_is_final(same->state)) {
+        submit_again(engine, same, spec, event->token, effects);
+        return;
+    }
+    AUTO_STRBUF struct strbuf keys = STRBUF_INIT(CAUSE_BYTES_MAX);
+    if (same != NULL && same->state == SWEEP_FINISHED
+        && sweep_spec_diff(same->spec, spec, &keys) == 0) {
+        reply_sweep(effects, event->token, same, "finished");
+        return;
+    }
+    reply_sweep(effects, event->token, create_sweep(engine, submit, spec, effects),
+                "created");
+}
+
+void engine_on_submit(struct engine *engine,
+                      const struct event *event,
+                      struct effects *effects)
+{
+    const struct ev_submit *submit = &event->as.submit;
+    struct sweep_spec_input input = {
+        .text = submit->text,
+        .text_len = submit->text_len,
+        .source = submit->source,
+        .mlproject = submit->mlproject,
+        .mlproject_len = submit->mlproject != NULL ? strlen(submit->mlproject) : 0,
+        .mlproject_source = "MLproject",
+        .samplers = engine->samplers,
+    };
+    struct err err = { 0 };
+    struct sweep_spec *spec = NULL;
+    enum err_code code = sweep_spec_parse(&input, &spec, &err);
+    if (code != ERR_OK) {
+        reply(effects, event->token, code, mem_strdup(err.msg));
+        return;
+    }
+    submit_spec(engine, event, spec, effects);
+    sweep_spec_destroy(spec);
+}
+
+/* ---- steering ---- */
+
+static enum sweep_state steer_target(enum steer_verb verb)
+{
+    switch (verb) {
+    case STEER_PAUSE:
+        return SWEEP_PAUSED;
+    case STEER_RESUME:
+        return SWEEP_RUNNING;
+    case STEER_STOP:
+        return SWEEP_STOPPED;
+    case STEER_VERB_NR:
+        break;
+    }
+    UNREACHABLE();
+}
+
+void engine_on_steer(struct engine *engine,
+                     const struct event *event,
+                     struct effects *effects)
+{
+    const struct ev_steer *steer = &event->as.steer;
+    struct err err = { 0 };
+    struct sweep *sweep = NULL;
+    enum err_code code = engine_sweep_by_ref(engine, steer->sweep, &sweep, &err);
+    if (code != ERR_OK) {
+        reply(effects, event->token, code, mem_strdup(err.msg));
+        return;
+    }
+    enum sweep_state to = steer_target(steer->verb);
+    if (sweep_state_is_final(sweep->state) && sweep->state != to) {
+        reply(effects, event->token, ERR_STATE,
+              mem_printf("sweep '%s' is %s", sweep->spec->name,
+                         sweep_state_name(sweep->state)));
+        return;
+    }
+    if (sweep->state != to) {
+        struct rec_sweep_state state = { .state = to,
+                                         .by_user = true,
+                                         .drain = steer->drain };
+        set_state(engine, sweep, state, steer->cause, effects);
+    }
+    reply_sweep(effects, event->token, sweep, "ok");
+}
+
+/* ---- suggestions ---- */
+
+/* Prints the active parameters; *params_out and *texts hold them until freed. */
+static size_t print_params(const struct space *space,
+                           const double *x,
+                           struct rec_param *params,
+                           struct strbuf *texts)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < space->len; i++) {
+        struct value value = space_value(space, i, x[i]);
+        if (value.kind == VALUE_NONE) {
+            continue;
+        }
+        params[len++] =
+            (struct rec_param){ .name = space->params[i].name, .kind = value.kind };
+        value_print(value, texts);
+        strbuf_addc(texts, '\0');
+    }
+    const char *text = strbuf_cstr(texts);
+    for (size_t i = 0; i < len; i++) {
+        params[i].text = text;
+        text += strlen(text) + 1;
+    }
+    return len;
+}
+
+void engine_create_trial(struct engine *engine,
+                         struct sweep *sweep,
+                         const double *x,
+                         uint64_t cursor,
+                         bool enqueued,
+                         struct effects *effects)
+{
+    const struct space *space = sweep->spec->space;
+    uint32_t number = (uint32_t)sweep->trials.len;
+    AUTO_FREE struct rec_param *params = mem_alloc_array(space->len, sizeof *params);
+    AUTO_STRBUF struct strbuf texts = STRBUF_INIT(SIZE_MAX / 2);
+    struct record record = {
+        .kind = REC_TRIAL_CREATED,
+        .key = { .sweep = sweep->key, .trial = number },
+        .run_key = engine->next_run_key,
+        .as.trial_created = { .x = x,
+                              .x_len = space->len,
+                              .cursor = cursor,
+                              .enqueued = enqueued,
+                              .run_id = run_id_of_trial(&sweep->run_id, number),
+                              .params = params },
+    };
+    record.as.trial_created.params_len = print_params(space, x, params, &texts);
+    engine_emit(engine, effects, &record);
+}
+
+void engine_on_suggested(struct engine *engine,
+                         const struct event *event,
+                         struct effects *effects)
+{
+    const struct ev_suggested *suggested = &event->as.suggested;
+    struct sweep *sweep = engine_sweep(engine, suggested->sweep);
+    if (sweep == NULL || !sweep->suggesting) {
+        return;
+    }
+    sweep->suggesting = false;
+    if (sweep->state != SWEEP_RUNNING || suggested->first != sweep->trials.len) {
+        return; /* asked again when it is wanted again */
+    }
+    size_t stride = sweep->spec->space->len;
+    uint64_t wants = sweep_wants(sweep);
+    size_t len = suggested->len < wants ? suggested->len : (size_t)wants;
+    for (size_t i = 0; i < len; i++) {
+        engine_create_trial(engine, sweep, suggested->x + i * stride,
+                            suggested->cursor[i], false, effects);
+    }
+    sweep->exhausted = suggested->exhausted && len == suggested->len;
+    if (suggested->error != NULL) {
+        engine_set_sweep_state(engine, sweep, SWEEP_FAILED, suggested->error, effects);
+    }
+}

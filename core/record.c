@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record.c – copying records.
+ * Owns the knowledge of which members of each kind of record point elsewhere.
+ * Does not know what records mean or where they are kept.
+ *
+ * record_clone runs the same walk twice: first to add up sizes, then to copy. So a
+ * kind's pointers are listed in one place only.
+ */
+#include "core/record.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "base/mem.h"
+
+#define PACK_ALIGN ((size_t)8)
+
+/* Room behind a record; base is NULL while sizes are added up. */
+struct packer {
+    unsigned char *base;
+    size_t used;
+};
+
+/* Moves *pointer's n bytes into the packer; in the counting pass only counts. */
+static void pack_bytes(struct packer *packer, const void **pointer, size_t n)
+{
+    if (*pointer == NULL) {
+        return;
+    }
+    if (packer->base != NULL) {
+        unsigned char *to = packer->base + packer->used;
+        if (n > 0) {
+            memcpy(to, *pointer, n);
+        }
+        *pointer = to;
+    }
+    packer->used += (n + PACK_ALIGN - 1) / PACK_ALIGN * PACK_ALIGN;
+}
+
+/* The address of a pointer member as pack_bytes wants it. */
+#define PACK(packer, member, n)                                                        \
+    do {                                                                               \
+        const void *pack_ptr_ = (member);                                              \
+        pack_bytes((packer), &pack_ptr_, (n));                                         \
+        (member) = pack_ptr_;                                                          \
+    } while (0)
+
+static void pack_text(struct packer *packer, const char **text)
+{
+    if (*text != NULL) {
+        PACK(packer, *text, strlen(*text) + 1);
+    }
+}
+
+/* In the copying pass the array has been moved already, so its items may be changed. */
+static void pack_notes(struct packer *packer, const struct rec_note **notes, size_t len)
+{
+    PACK(packer, *notes, len * sizeof **notes);
+    for (size_t i = 0; i < len; i++) {
+        struct rec_note note = (*notes)[i];
+        pack_text(packer, &note.name);
+        pack_text(packer, &note.value);
+        if (packer->base != NULL) {
+            memcpy((void *)(uintptr_t) & (*notes)[i], &note, sizeof note);
+        }
+    }
+}
+
+static void pack_params(struct packer *packer, struct rec_trial_created *created)
+{
+    PACK(packer, created->params, created->params_len * sizeof *created->params);
+    for (size_t i = 0; i < created->params_len; i++) {
+        struct rec_param param = created->params[i];
+        pack_text(packer, &param.name);
+        pack_text(packer, &param.text);
+        if (packer->base != NULL) {
+            memcpy((void *)(uintptr_t)&created->params[i], &param, sizeof param);
+        }
+    }
+}
+
+static void pack_points(struct packer *packer, struct rec_points *points)
+{
+    PACK(packer, points->names, points->names_len * sizeof *points->names);
+    for (size_t i = 0; i < points->names_len; i++) {
+        const char *name = points->names[i];
+        pack_text(packer, &name);
+        if (packer->base != NULL) {
+            memcpy((void *)(uintptr_t)&points->names[i], &name, sizeof name);
+        }
+    }
+    PACK(packer, points->name, points->len * sizeof *points->name);
+    PACK(packer, points->step, points->len * sizeof *points->step);
+    PACK(packer, points->time_ms, points->len * sizeof *points->time_ms);
+    PACK(packer, points->value, points->len * sizeof *points->value);
+}
+
+static void pack_sweep_created(struct packer *packer, struct rec_sweep_created *created)
+{
+    pack_text(packer, &created->name);
+    pack_text(packer, &created->metric);
+    pack_notes(packer, &created->tags, created->tags_len);
+    pack_text(packer, &created->text);
+    pack_text(packer, &created->mlproject);
+    pack_text(packer, &created->directory);
+}
+
+static void pack_record(struct packer *packer, struct record *record)
+{
+    pack_text(packer, &record->cause);
+    switch (record->kind) {
+    case REC_SWEEP_CREATED:
+        pack_sweep_created(packer, &record->as.sweep_created);
+        return;
+    case REC_AGENT:
+        pack_text(packer, &record->as.agent.id);
+        pack_text(packer, &record->as.agent.host);
+        return;
+    case REC_TRIAL_CREATED:
+        PACK(packer, record->as.trial_created.x,
+             record->as.trial_created.x_len * sizeof(double));
+        pack_params(packer, &record->as.trial_created);
+        return;
+    case REC_POINTS:
+        pack_points(packer, &record->as.points);
+        return;
+    case REC_NOTES:
+        pack_notes(packer, &record->as.notes.notes, record->as.notes.len);
+        return;
+    case REC_LOG:
+        PACK(packer, record->as.log.data, record->as.log.len);
+        return;
+    case REC_SESSION:
+    case REC_SWEEP_STATE:
+    case REC_ASSIGNED:
+    case REC_STARTED:
+    case REC_STOP_REQUESTED:
+    case REC_REQUEUED:
+    case REC_ADOPTED:
+    case REC_ENDED:
+    case REC_TRIAL_STATE:
+    case REC_MARK:
+        return;
+    case RECORD_KIND_NR:
+        break;
+    }
+    UNREACHABLE();
+}
+
+struct record *record_clone(const struct record *record)
+{
+    struct packer packer = { 0 };
+    struct record counted = *record;
+    pack_record(&packer, &counted);
+    struct record *copy = mem_alloc(sizeof *copy + packer.used);
+    *copy = *record;
+    size_t expected = packer.used;
+    packer = (struct packer){ .base = (unsigned char *)(copy + 1) };
+    pack_record(&packer, copy);
+    ASSERT(packer.used == expected);
+    return copy;
+}
+
+void record_destroy(struct record *record)
+{
+    mem_free(record);
+}
+
+#define CASE_RECORD(suffix, number)                                                    \
+    case REC_##suffix:                                                                 \
+        return #suffix;
+
+const char *record_kind_name(enum record_kind kind)
+{
+    switch (kind) {
+        RECORD_KINDS(CASE_RECORD)
+    case RECORD_KIND_NR:
+        break;
+    }
+    UNREACHABLE();
+}

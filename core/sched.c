@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sched.c – giving out work: which trial runs where, and when to ask for more trials.
+ * Owns fairness, resource fit and prefetch. Knows sweeps' queues and agents' room.
+ * Does not know how work gets to an agent or what a sampler is.
+ *
+ * Fairness: the next free slot goes to the sweep that occupies the fewest. Among agents
+ * with room the emptiest is taken. An agent may hold one prefetched attempt for each
+ * slot in use: it starts in place of one of the same sweep that ends there, without
+ * asking. That would let a sweep keep its slots for ever, so prefetching is done only
+ * while a single sweep has work, and called back when a second one comes.
+ */
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "core/engine_internal.h"
+
+/* Most trials asked of a sampler at once, so that one request stays short. */
+#define SUGGEST_MAX 256u
+
+/* ---- what a sweep wants ---- */
+
+static uint32_t enqueued_left(const struct sweep *sweep)
+{
+    return (uint32_t)(sweep->spec->enqueued_len - sweep->enqueued_used);
+}
+
+uint64_t sweep_wants(const struct sweep *sweep)
+{
+    if (sweep->state != SWEEP_RUNNING) {
+        return 0;
+    }
+    uint64_t most = sweep->exhausted ? enqueued_left(sweep) : UINT64_MAX;
+    uint64_t budget = sweep->spec->budget.trials;
+    if (budget == 0) {
+        return most;
+    }
+    uint64_t begun = (uint64_t)sweep->counts[TRIAL_FINISHED]
+                     + sweep->counts[TRIAL_PRUNED] + sweep->counts[TRIAL_QUEUED]
+                     + sweep->counts[TRIAL_RUNNING];
+    uint64_t left = begun < budget ? budget - begun : 0;
+    return left < most ? left : most;
+}
+
+static bool below_parallel(const struct sweep *sweep)
+{
+    uint32_t parallel = sweep->spec->run.parallel;
+    return parallel == 0 || sweep->occupying < parallel;
+}
+
+static bool sweep_may_run(const struct engine *engine, const struct sweep *sweep)
+{
+    return sweep->state == SWEEP_RUNNING && !sweep_is_over(engine, sweep, NULL);
+}
+
+static bool sweep_has_work(const struct engine *engine, const struct sweep *sweep)
+{
+    return sweep_may_run(engine, sweep)
+           && (!list_is_empty(&sweep->queue) || sweep_wants(sweep) > 0);
+}
+
+/* ---- what an agent has room for ---- */
+
+static uint32_t bits(uint64_t mask)
+{
+    uint32_t n = 0;
+    for (; mask != 0; mask &= mask - 1) {
+        n++;
+    }
+    return n;
+}
+
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Attempts of the sweep that the agent could begin now. */
+static uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
+{
+    const struct resources *need = &sweep->spec->run.resources;
+    if (agent->peer == 0 || agent->used_slots >= agent->slots) {
+        return 0;
+    }
+    uint64_t room = agent->slots - agent->used_slots;
+    if (need->cpus > 0) {
+        uint32_t left =
+            agent->cpus > agent->used_cpus ? agent->cpus - agent->used_cpus : 0;
+        room = at_most(room, left / need->cpus);
+    }
+    if (need->memory_bytes > 0) {
+        uint64_t left = agent->memory_bytes > agent->used_memory
+                            ? agent->memory_bytes - agent->used_memory
+                            : 0;
+        room = at_most(room, left / need->memory_bytes);
+    }
+    if (need->gpus > 0) {
+        room = at_most(room, bits(agent->gpu_mask & ~agent->used_gpus) / need->gpus);
+    }
+    return room;
+}
+
+/* The lowest n free devices; the caller knows that there are as many. */
+static uint64_t pick_gpus(const struct agent *agent, uint32_t n)
+{
+    uint64_t free_gpus = agent->gpu_mask & ~agent->used_gpus;
+    uint64_t picked = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        ASSERT(free_gpus != 0);
+        uint64_t lowest = free_gpus & (~free_gpus + 1);
+        picked |= lowest;
+        free_gpus &= ~lowest;
+    }
+    return picked;
+}
+
+/* The connected agent with most room for the sweep, or NULL. */
+static struct agent *emptiest(const struct engine *engine, const struct sweep *sweep)
+{
+    struct agent *best = NULL;
+    uint64_t best_room = 0;
+    size_t pos = 0;
+    void *item = NULL;
+    while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
+        uint64_t room = agent_room(item, sweep);
+        if (room > best_room) {
+            best = item;
+            best_room = room;
+        }
+    }
+    return best;
+}
+
+/* ---- assigning ---- */
+
+static void
+send_sweep(struct agent *agent, const struct sweep *sweep, struct effects *effects)
+{
+    if (map_u64_has(&agent->sweeps_sent, sweep->key)) {
+        return;
+    }
+    map_u64_set(&agent->sweeps_sent, sweep->key, agent);
+    struct message message = { .kind = TO_AGENT_SWEEP,
+                               .as.sweep = { .sweep = sweep->key,
+                                             .revision = 1,
+                                             .sweep_id = sweep->run_id.hex,
+                                             .name = sweep->spec->name,
+                                             .spec = sweep->text,
+                                             .mlproject = sweep->mlproject,
+                                             .directory = sweep->directory } };
+    engine_send(effects, agent->peer, message);
+}
+
+void engine_send_assign(struct engine *engine,
+                        struct attempt *attempt,
+                        struct effects *effects)
+{
+    UNUSED(engine);
+    const struct trial *trial = attempt->trial;
+    const struct sweep *sweep = trial->sweep;
+    send_sweep(attempt->agent, sweep, effects);
+    struct message message = { .kind = TO_AGENT_ASSIGN,
+                               .as.assign = { .key = attempt_key_of(attempt),
+                                              .run_id = run_id_of_trial(&sweep->run_id,
+                                                                        trial->number),
+                                              .x = trial->x,
+                                              .x_len = sweep->spec->space->len,
+                                              .gpu_mask = attempt->gpu_mask,
+                                              .prefetch = attempt->prefetch,
+                                              .revision = 1 } };
+    engine_send(effects, attempt->agent->peer, message);
+}
+
+/* Gives the trial to the agent. An older attempt that is still suspect is lost by that;
+ * if it was lost once too often the trial fails instead. */
+static void assign(struct engine *engine,
+                   struct trial *trial,
+                   struct agent *agent,
+                   bool prefetch,
+                   struct effects *effects)
+{
+    if (trial->live != NULL) {
+        engine_lose(engine, trial->live, trial->live->started,
+                    "its agent did not come back in time", effects);
+        if (trial->state != TRIAL_QUEUED) {
+            return;
+        }
+    }
+    struct record record = {
+        .kind = REC_ASSIGNED,
+        .key = { .sweep = trial->sweep->key,
+                 .trial = trial->number,
+                 .attempt = trial->attempts + 1 },
+        .run_key = trial->run_key,
+        .as.assigned = { .agent = agent->key,
+                         .boot = agent->boot,
+                         .gpu_mask =
+                             pick_gpus(agent, trial->sweep->spec->run.resources.gpus),
+                         .prefetch = prefetch },
+    };
+    engine_emit(engine, effects, &record);
+    engine_send_assign(engine, trial->live, effects);
+}
+
+static struct trial *queue_head(const struct sweep *sweep)
+{
+    return container_of(list_first(&sweep->queue), struct trial, queue_node);
+}
+
+/* The sweep with a queued trial that occupies the fewest slots and is not blocked. */
+static struct sweep *neediest(const struct engine *engine)
+{
+    struct sweep *best = NULL;
+    for (size_t i = 0; i < engine->active.len; i++) {
+        struct sweep *sweep = engine->active.ptr[i];
+        if (sweep->blocked || list_is_empty(&sweep->queue)
+            || !sweep_may_run(engine, sweep) || !below_parallel(sweep)) {
+            continue;
+        }
+        if (best == NULL || sweep->occupying < best->occupying) {
+            best = sweep;
+        }
+    }
+    return best;
+}
+
+static void fill_slots(struct engine *engine, struct effects *effects)
+{
+    for (size_t i = 0; i < engine->active.len; i++) {
+        engine->active.ptr[i]->blocked = false;
+    }
+    struct sweep *sweep = NULL;
+    while ((sweep = neediest(engine)) != NULL) {
+        struct agent *agent = emptiest(engine, sweep);
+        if (agent == NULL) {
+            sweep->blocked = true;
+        } else {
+            assign(engine, queue_head(sweep), agent, false, effects);
+        }
+    }
+}
+
+/* ---- prefetching ---- */
+
+/* Sweeps that have trials to give out; *one_out is the last of them. */
+static size_t count_with_work(const struct engine *engine, struct sweep **one_out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < engine->active.len; i++) {
+        if (sweep_has_work(engine, engine->active.ptr[i])) {
+            *one_out = engine->active.ptr[i];
+            n++;
+        }
+    }
+    return n;
+}
+
+static bool may_prefetch(const struct sweep *sweep)
+{
+    return !sweep->spec->sampler->learns && sweep->spec->run.resources.gpus == 0;
+}
+
+/* Attempts of the sweep that run at the agent, less those that wait there already. */
+static uint32_t prefetch_room(const struct agent *agent, const struct sweep *sweep)
+{
+    uint32_t running = 0;
+    uint32_t waiting = 0;
+    LIST_FOREACH (node, &agent->attempts) {
+        const struct attempt *attempt = container_of(node, struct attempt, agent_node);
+        if (attempt->trial->sweep == sweep && !attempt->suspect) {
+            waiting += attempt->prefetch ? 1u : 0u;
+            running += attempt->prefetch ? 0u : 1u;
+        }
+    }
+    return running > waiting ? running - waiting : 0;
+}
+
+static void
+fill_prefetch(struct engine *engine, struct sweep *sweep, struct effects *effects)
+{
+    size_t pos = 0;
+    void *item = NULL;
+    while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
+        struct agent *agent = item;
+        if (list_is_empty(&sweep->queue) || agent->prefetched >= agent->slots) {
+            continue;
+        }
+        uint32_t room = prefetch_room(agent, sweep);
+        for (; room > 0 && !list_is_empty(&sweep->queue); room--) {
+            assign(engine, queue_head(sweep), agent, true, effects);
+        }
+    }
+}
+
+void engine_recall_prefetched(struct engine *engine,
+                              const char *cause,
+                              struct effects *effects)
+{
+    size_t pos = 0;
+    void *item = NULL;
+    while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
+        struct agent *agent = item;
+        if (agent->prefetched == 0) {
+            continue;
+        }
+        LIST_FOREACH (node, &agent->attempts) {
+            struct attempt *attempt = container_of(node, struct attempt, agent_node);
+            if (attempt->prefetch && attempt->stop == STOP_NONE) {
+                engine_stop_attempt(engine, attempt, STOP_RECALLED, cause, effects);
+            }
+        }
+    }
+}
+
+/* ---- asking for more trials ---- */
+
+/* Trials the sweep should have queued: room that waits, and for samplers that do not
+ * learn a stock of one for each slot, so that a slot never waits for a suggestion. */
+static uint64_t queue_target(const struct engine *engine, const struct sweep *sweep)
+{
+    uint64_t room = 0;
+    uint64_t slots = 0;
+    size_t pos = 0;
+    void *item = NULL;
+    while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
+        const struct agent *agent = item;
+        room += agent_room(agent, sweep);
+        slots += agent->slots;
+    }
+    if (sweep->spec->run.parallel > 0) {
+        uint64_t left = sweep->spec->run.parallel
+                        - at_most(sweep->spec->run.parallel, sweep->occupying);
+        room = at_most(room, left);
+        slots = at_most(slots, sweep->spec->run.parallel);
+    }
+    bool learns = sweep->spec->sampler->learns;
+    return learns || slots < room ? room : slots;
+}
+
+static void create_enqueued(struct engine *engine,
+                            struct sweep *sweep,
+                            uint64_t n,
+                            struct effects *effects)
+{
+    size_t stride = sweep->spec->space->len;
+    for (uint64_t i = 0; i < n && enqueued_left(sweep) > 0; i++) {
+        engine_create_trial(engine, sweep,
+                            sweep->spec->enqueued + sweep->enqueued_used * stride,
+                            sweep->cursor, true, effects);
+    }
+}
+
+static void
+ask_for_trials(struct engine *engine, struct sweep *sweep, struct effects *effects)
+{
+    uint64_t target = queue_target(engine, sweep);
+    uint64_t queued = sweep->queue.len;
+    bool low = sweep->spec->sampler->learns ? queued < target : queued * 2 < target;
+    if (!low || sweep->suggesting) {
+        return;
+    }
+    uint64_t n = at_most(at_most(target - queued, sweep_wants(sweep)), SUGGEST_MAX);
+    if (enqueued_left(sweep) > 0) {
+        create_enqueued(engine, sweep, n, effects);
+        return;
+    }
+    if (n == 0 || sweep->exhausted) {
+        return;
+    }
+    sweep->suggesting = true;
+    struct effect effect = { .kind = FX_SUGGEST,
+                             .as.suggest = { .sweep = sweep->key,
+                                             .first = (uint32_t)sweep->trials.len,
+                                             .count = (uint32_t)n,
+                                             .cursor = sweep->cursor } };
+    vec_push(&effects->list, effect);
+}
+
+void engine_dispatch(struct engine *engine, struct effects *effects)
+{
+    if (engine->disk_full || engine->draining || map_u64_len(&engine->peers) == 0) {
+        return;
+    }
+    for (size_t i = 0; i < engine->active.len; i++) {
+        if (sweep_may_run(engine, engine->active.ptr[i])) {
+            ask_for_trials(engine, engine->active.ptr[i], effects);
+        }
+    }
+    fill_slots(engine, effects);
+    struct sweep *sweep = NULL;
+    size_t with_work = count_with_work(engine, &sweep);
+    if (with_work == 1 && may_prefetch(sweep)) {
+        fill_prefetch(engine, sweep, effects);
+    } else if (with_work > 1) {
+        engine_recall_prefetched(engine, "another sweep wants the slot", effects);
+    }
+}

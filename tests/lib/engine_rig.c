@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_rig.c – the engine on a bench; see engine_rig.h.
+ * Owns virtual time and the kept records. Does not know store, wire or processes.
+ */
+#include "tests/lib/engine_rig.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/test.h"
+
+static enum err_code counting_suggest(const struct suggest_request *request,
+                                      double *x_out,
+                                      uint64_t *cursor_out,
+                                      struct err *err)
+{
+    UNUSED(err);
+    for (size_t i = 0; i < request->space->len; i++) {
+        x_out[i] = space_snap(request->space, i, (double)request->trial);
+    }
+    *cursor_out = request->cursor + 1;
+    return ERR_OK;
+}
+
+static const struct sampler_ops counting = {
+    .name = "random",
+    .summary = "counts",
+    .immediate = true,
+    .suggest = counting_suggest,
+};
+static const struct sampler_ops *const counting_list[] = { &counting };
+static const struct sampler_registry counting_registry = { counting_list, 1 };
+
+static struct engine *make_engine(void)
+{
+    struct engine_config config = { .lease_ms = RIG_LEASE_MS,
+                                    .samplers = &counting_registry,
+                                    .home_id = "00000000000000000000000000000001",
+                                    .next_run_key = 1 };
+    return engine_create(&config);
+}
+
+void rig_init(struct rig *rig)
+{
+    *rig = (struct rig){ .now_ms = 1000000, .auto_suggest = true };
+    rig->engine = make_engine();
+    rig_step(rig, (struct event){ .kind = EV_START });
+}
+
+void rig_clear(struct rig *rig)
+{
+    vec_reset(&rig->sent);
+    vec_reset(&rig->ended);
+    vec_reset(&rig->suggests);
+    rig->reply_code = ERR_OK;
+    rig->reply[0] = '\0';
+}
+
+void rig_fini(struct rig *rig)
+{
+    engine_destroy(rig->engine);
+    for (size_t i = 0; i < rig->records.len; i++) {
+        record_destroy(rig->records.ptr[i]);
+    }
+    vec_fini(&rig->records);
+    vec_fini(&rig->sent);
+    vec_fini(&rig->ended);
+    vec_fini(&rig->suggests);
+}
+
+static void answer(struct rig *rig, struct fx_suggest ask)
+{
+    const struct sweep_spec *spec = engine_spec(rig->engine, ask.sweep);
+    size_t stride = spec->space->len;
+    double *x = mem_alloc_array(ask.count * stride, sizeof *x);
+    uint64_t *cursor = mem_alloc_array(ask.count, sizeof *cursor);
+    uint64_t at = ask.cursor;
+    size_t len = 0;
+    for (; len < ask.count && (rig->points == 0 || at < rig->points); len++) {
+        struct suggest_request request = { .space = spec->space,
+                                           .trial = ask.first + (uint32_t)len,
+                                           .cursor = at };
+        assert_int_equal(
+            counting_suggest(&request, x + len * stride, &cursor[len], NULL), ERR_OK);
+        at = cursor[len];
+    }
+    rig_step(rig, (struct event){ .kind = EV_SUGGESTED,
+                                  .as.suggested = { .sweep = ask.sweep,
+                                                    .first = ask.first,
+                                                    .len = len,
+                                                    .x = x,
+                                                    .cursor = cursor,
+                                                    .exhausted = len < ask.count } });
+    mem_free(x);
+    mem_free(cursor);
+}
+
+static void take_effect(struct rig *rig, struct effect *effect)
+{
+    switch (effect->kind) {
+    case FX_PERSIST:
+        vec_push(&rig->records, effect->as.record);
+        effect->as.record = NULL;
+        return;
+    case FX_SEND:
+        if (effect->as.message.kind == TO_AGENT_WELCOME
+            && effect->as.message.as.welcome.verdicts_len > 0) {
+            rig->verdict = effect->as.message.as.welcome.verdicts[0];
+        }
+        vec_push(&rig->sent, ((struct rig_sent){ effect->peer, effect->as.message }));
+        return;
+    case FX_SUGGEST:
+        vec_push(&rig->suggests, effect->as.suggest);
+        return;
+    case FX_REPLY:
+        rig->reply_code = effect->as.reply.code;
+        snprintf(rig->reply, sizeof rig->reply, "%s", effect->as.reply.text);
+        return;
+    case FX_SWEEP_ENDED:
+        vec_push(&rig->ended, effect->as.sweep_ended);
+        return;
+    case FX_DRAINED:
+        rig->drained = true;
+        return;
+    case FX_WARN:
+        return;
+    case FX_KIND_NR:
+        break;
+    }
+    fail();
+}
+
+void rig_step(struct rig *rig, struct event event)
+{
+    struct effects effects = { 0 };
+    size_t asked = rig->suggests.len;
+    event.now = mono_from_ms(rig->now_ms);
+    event.wall = (struct wall){ rig->now_ms };
+    engine_step(rig->engine, &event, &effects);
+    engine_check(rig->engine);
+    for (size_t i = 0; i < effects.list.len; i++) {
+        take_effect(rig, &effects.list.ptr[i]);
+    }
+    effects_fini(&effects);
+    for (; rig->auto_suggest && asked < rig->suggests.len; asked++) {
+        answer(rig, rig->suggests.ptr[asked]);
+    }
+}
+
+void rig_advance(struct rig *rig, int64_t ms)
+{
+    rig->now_ms += ms;
+    rig_step(rig, (struct event){ .kind = EV_TICK });
+}
+
+void rig_restart(struct rig *rig)
+{
+    engine_destroy(rig->engine);
+    rig->engine = make_engine();
+    for (size_t i = 0; i < rig->records.len; i++) {
+        struct err err = { 0 };
+        enum err_code code = engine_replay(rig->engine, rig->records.ptr[i], &err);
+        if (code != ERR_OK) {
+            fail_msg("replay: %s", err.msg);
+        }
+    }
+    rig_clear(rig);
+    rig->drained = false;
+    rig_step(rig, (struct event){ .kind = EV_START });
+}
+
+void rig_submit(struct rig *rig, const char *text)
+{
+    static unsigned char serial; /* only to make run ids differ */
+    uint8_t bytes[16] = { ++serial, 7 };
+    rig_step(rig, (struct event){ .kind = EV_SUBMIT,
+                                  .token = 1,
+                                  .as.submit = { .run_id = run_id_from_bytes(bytes),
+                                                 .text = text,
+                                                 .text_len = strlen(text),
+                                                 .source = "sweep.yaml",
+                                                 .directory = "/" } });
+}
+
+void rig_steer(struct rig *rig, enum steer_verb verb, const char *sweep)
+{
+    rig_step(rig,
+             (struct event){
+                 .kind = EV_STEER,
+                 .token = 1,
+                 .as.steer = { .verb = verb, .sweep = sweep, .cause = "by user" } });
+}
+
+void rig_hello_held(struct rig *rig,
+                    uint64_t peer,
+                    const char *id,
+                    uint64_t boot,
+                    uint32_t slots,
+                    const struct held_attempt *held,
+                    size_t held_len)
+{
+    rig_step(rig, (struct event){ .kind = EV_HELLO,
+                                  .peer = peer,
+                                  .as.hello = { .agent_id = id,
+                                                .host = "node",
+                                                .boot = boot,
+                                                .slots = slots,
+                                                .cpus = slots,
+                                                .memory_bytes = (uint64_t)1 << 34,
+                                                .gpu_mask = 3,
+                                                .held = held,
+                                                .held_len = held_len } });
+}
+
+void rig_hello(
+    struct rig *rig, uint64_t peer, const char *id, uint64_t boot, uint32_t slots)
+{
+    rig_hello_held(rig, peer, id, boot, slots, NULL, 0);
+}
+
+static void report(struct rig *rig, uint64_t peer, struct ev_report report)
+{
+    rig_step(rig,
+             (struct event){ .kind = EV_REPORT, .peer = peer, .as.report = report });
+}
+
+void rig_started(struct rig *rig, uint64_t peer, struct attempt_key key, uint64_t seq)
+{
+    report(rig, peer,
+           (struct ev_report){ .key = key,
+                               .first_seq = seq,
+                               .has_started = true,
+                               .started = { .time_ms = rig->now_ms, .pid = 42 } });
+}
+
+/* Columns of one point at step `step`. */
+struct one_point {
+    const char *names[1];
+    uint32_t name[1];
+    int64_t step[1];
+    int64_t time_ms[1];
+    double value[1];
+};
+
+static struct rec_points
+one_point(struct one_point *columns, const char *name, int64_t step, double value)
+{
+    *columns =
+        (struct one_point){ .names = { name }, .step = { step }, .value = { value } };
+    return (struct rec_points){ .len = 1,
+                                .names = columns->names,
+                                .names_len = 1,
+                                .name = columns->name,
+                                .step = columns->step,
+                                .time_ms = columns->time_ms,
+                                .value = columns->value };
+}
+
+void rig_point(struct rig *rig,
+               uint64_t peer,
+               struct attempt_key key,
+               uint64_t seq,
+               const char *name,
+               double value)
+{
+    struct one_point columns;
+    report(
+        rig, peer,
+        (struct ev_report){ .key = key,
+                            .first_seq = seq,
+                            .points = one_point(&columns, name, (int64_t)seq, value) });
+}
+
+void rig_ended(struct rig *rig,
+               uint64_t peer,
+               struct attempt_key key,
+               uint64_t seq,
+               enum attempt_end end)
+{
+    report(rig, peer,
+           (struct ev_report){ .key = key,
+                               .first_seq = seq,
+                               .has_ended = true,
+                               .ended = { .end = end, .end_ms = rig->now_ms } });
+}
+
+void rig_whole(struct rig *rig,
+               uint64_t peer,
+               struct attempt_key key,
+               const char *metric,
+               double value)
+{
+    struct one_point columns;
+    report(rig, peer,
+           (struct ev_report){ .key = key,
+                               .first_seq = 1,
+                               .has_started = true,
+                               .started = { .time_ms = rig->now_ms, .pid = 42 },
+                               .points = one_point(&columns, metric, 0, value),
+                               .has_ended = true,
+                               .ended = { .end = END_EXITED, .end_ms = rig->now_ms } });
+}
+
+const struct message *
+rig_message(const struct rig *rig, enum message_kind kind, size_t n)
+{
+    for (size_t i = 0; i < rig->sent.len; i++) {
+        if (rig->sent.ptr[i].message.kind == kind && n-- == 0) {
+            return &rig->sent.ptr[i].message;
+        }
+    }
+    return NULL;
+}
+
+size_t rig_count(const struct rig *rig, enum message_kind kind)
+{
+    size_t n = 0;
+    while (rig_message(rig, kind, n) != NULL) {
+        n++;
+    }
+    return n;
+}
+
+size_t rig_records(const struct rig *rig, enum record_kind kind)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < rig->records.len; i++) {
+        n += rig->records.ptr[i]->kind == kind ? 1u : 0u;
+    }
+    return n;
+}
+
+struct sweep_summary rig_summary(const struct rig *rig, const char *ref)
+{
+    uint32_t key = 0;
+    struct err err = { 0 };
+    assert_int_equal(engine_find_sweep(rig->engine, ref, &key, &err), ERR_OK);
+    struct sweep_summary summary;
+    engine_summary(rig->engine, key, &summary);
+    return summary;
+}
