@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wiring.h – puts store, samplers and engine together. */
+#ifndef COORDINATOR_WIRING_H
+#define COORDINATOR_WIRING_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/err.h"
+
+struct engine;
+struct sampler_registry;
+struct store;
+
+/* Every sampler of the program; static. */
+const struct sampler_registry *wiring_samplers(void);
+
+/* Hears of a sweep that could not be replayed; it was set aside. */
+typedef void (*wiring_warn_fn)(void *ctx, const struct err *err);
+
+struct wiring_options {
+    int64_t lease_ms;
+    const struct sampler_registry *samplers; /* NULL: wiring_samplers() */
+    wiring_warn_fn warn;
+    void *warn_ctx;
+};
+
+/* Makes an engine with everything that the store holds replayed into it; not started.
+ * Errors of the store. */
+enum err_code wiring_engine(struct store *store,
+                            const struct wiring_options *options,
+                            struct engine **out,
+                            struct err *err) MUST_USE;
+
+#endif
