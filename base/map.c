@@ -107,6 +107,7 @@ static void table_rebuild(struct map_table *table)
 }
 
 /* Takes name. The key must be absent. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is kept */
 static void table_insert(struct map_table *table, uint64_t key, char *name, void *value)
 {
     if (table->entries_len + 1 > table->slots_cap / 2) {

@@ -175,8 +175,10 @@ size_t num_format_f64(double value, char text[NUM_TEXT_SIZE])
         return format(text, value > 0 ? "Infinity" : "-Infinity");
     }
     /* Common and exact: counts, steps, seeds. */
-    if (value > -1e15 && value < 1e15 && value == floor(value)
-        && !(value == 0 && signbit(value))) {
+    if (value == 0 && signbit(value)) {
+        return format(text, "-0.0"); /* "-0" would be read as an integer: no sign */
+    }
+    if (value > -1e15 && value < 1e15 && value == floor(value)) {
         return format(text, "%" PRId64, (int64_t)value);
     }
     for (int digits = 15; digits < 17; digits++) {

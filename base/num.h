@@ -28,8 +28,8 @@ enum err_code num_parse_f64(struct str text, double *out) MUST_USE;
 enum err_code num_parse_f64_ext(struct str text, double *out) MUST_USE;
 
 /* Shortest decimal text that reads back to the same double; integers print as "5", zero
- * as "0" or "-0". Valid JSON and YAML, except "NaN", "Infinity", "-Infinity". Gives the
- * length. */
+ * as "0" or "-0.0". Valid JSON and YAML, except "NaN", "Infinity", "-Infinity". Gives
+ * the length. */
 size_t num_format_f64(double value, char text[NUM_TEXT_SIZE]);
 
 /* "500ms", "10s", "30m", "12h", "2d", also with a fraction ("1.5h"); a unit is

@@ -69,6 +69,7 @@ struct str str_trim(struct str s)
 
 struct str str_sub(struct str s, size_t from, size_t n)
 {
+    ASSERT(s.ptr != NULL || s.len == 0);
     if (from > s.len) {
         from = s.len;
     }

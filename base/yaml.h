@@ -50,7 +50,7 @@ enum err_code yaml_parse(const char *text,
                          struct err *err) MUST_USE;
 /* Frees a tree; NULL allowed. Not called yaml_free, because libyaml exports a function
  * of that name and would call ours. */
-void yaml_node_free(struct yaml_node *node);
+void yaml_node_free(struct yaml_node *root);
 static inline void yaml_free(struct yaml_node *node)
 {
     yaml_node_free(node);

@@ -30,6 +30,13 @@ void fsx_fd_cleanup(int *fd)
     }
 }
 
+int fsx_fd_take(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
 char *fsx_path_join(const char *dir, const char *name)
 {
     size_t len = strlen(dir);
@@ -250,8 +257,7 @@ fsx_lock(const char *path, int *fd_out, pid_t *holder_pid_out, struct err *err)
     if (code != ERR_OK) {
         return code;
     }
-    *fd_out = fd;
-    fd = -1;
+    *fd_out = fsx_fd_take(&fd);
     return ERR_OK;
 }
 

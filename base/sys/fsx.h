@@ -15,6 +15,8 @@
 /* Scoped file descriptor: `AUTO_FD int fd = -1;`. */
 #define AUTO_FD CLEANUP(fsx_fd_cleanup)
 void fsx_fd_cleanup(int *fd);
+/* Moves the descriptor out of the variable, which becomes -1. */
+int fsx_fd_take(int *fd) MUST_USE;
 
 /* "dir/name" (owned); one slash between them; an absolute name stands alone. */
 char *fsx_path_join(const char *dir, const char *name) MUST_USE;

@@ -86,7 +86,7 @@ static void formats_doubles_shortest(void **state)
     UNUSED(state);
     check_format(0.1, "0.1");
     check_format(5, "5");
-    check_format(-0.0, "-0");
+    check_format(-0.0, "-0.0");
     check_format(0.30000000000000004, "0.30000000000000004");
     check_format(1e-5, "1e-05");
     check_format(1e22, "1e+22");
