@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* a.c – a file that exists to be checked. */
+#include "samplers/random.h"
+#include "base/sys/clock.h"

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* a.c – a file that exists to be checked. */
+#define X 1
