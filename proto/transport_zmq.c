@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "proto/zmq_end.h"
 #include "proto/zmq_hub.h"
@@ -23,6 +24,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
+/* What encryption adds to a frame (33 bytes), rounded up. */
+#define CURVE_BYTES 64
 /* A peer that says nothing after connecting is dropped. */
 #define HANDSHAKE_MS 10000
 
@@ -67,6 +70,20 @@ long_ipc_address(struct zmq_end *end, const char *path, struct err *err)
     return ERR_OK;
 }
 
+/* libzmq would take any number modulo 65536. */
+static bool has_port(struct str endpoint)
+{
+    size_t colon = endpoint.len;
+    while (colon > 0 && endpoint.ptr[colon - 1] != ':') {
+        colon--;
+    }
+    struct str port = str_sub(endpoint, colon, endpoint.len);
+    uint64_t number = 0;
+    return str_eq_c(port, "*")
+           || (num_parse_u64(port, &number) == ERR_OK && number > 0
+               && number <= UINT16_MAX);
+}
+
 static enum err_code make_address(struct zmq_end *end, struct err *err)
 {
     struct str scheme = STR_LIT("ipc://");
@@ -75,6 +92,10 @@ static enum err_code make_address(struct zmq_end *end, struct err *err)
     if (!ipc && !str_starts(text, STR_LIT("tcp://"))) {
         return err_set(err, ERR_INVALID,
                        "'%s' is no endpoint: expected tcp://HOST:PORT or ipc://PATH",
+                       end->endpoint);
+    }
+    if (!ipc && !has_port(text)) {
+        return err_set(err, ERR_INVALID, "'%s' has no valid port: expected 1 to 65535",
                        end->endpoint);
     }
     if (ipc && text.len - scheme.len >= sizeof((struct sockaddr_un *)0)->sun_path) {
@@ -92,7 +113,7 @@ static void set_common_options(const struct zmq_end *end)
     if (strstr(end->address, "://[") != NULL) {
         zmq_set_int(end->socket, ZMQ_IPV6, 1);
     }
-    int64_t bytes_max = (int64_t)MESSAGE_BYTES_MAX;
+    int64_t bytes_max = (int64_t)MESSAGE_BYTES_MAX + CURVE_BYTES;
     int rc = zmq_setsockopt(end->socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max);
     ASSERT(rc == 0);
 }

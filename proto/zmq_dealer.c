@@ -39,6 +39,8 @@
 /* A handshake may break because the server is just ending; that many in a row mean that
  * it does not want us. */
 #define BROKEN_HANDSHAKES_MAX 5
+/* Waits in a row without any connection between them. */
+#define SILENT_WAITS_MAX 3
 
 struct zmq_dealer {
     struct zmq_end end;
@@ -48,6 +50,7 @@ struct zmq_dealer {
     struct backlog backlog;
     bool told_closed; /* ERR_CLOSED was told in this outage */
     unsigned broken;  /* handshakes in a row that broke without a reason */
+    unsigned waits;   /* for the next attempt, in a row */
     bool has_timer;
     uv_timer_t retry; /* runs while the endpoint is left alone */
 };
@@ -131,9 +134,14 @@ static void on_broken(struct zmq_dealer *dealer)
     retry_later(dealer);
 }
 
-static void on_unreachable(struct zmq_dealer *dealer)
+/* An attempt has failed. libzmq says "closed" when a connection was refused and
+ * "retried" whenever it waits; the latter alone means that a name cannot be resolved,
+ * or only that it waits before the first attempt. */
+static void on_unreachable(struct zmq_dealer *dealer, bool refused)
 {
-    if (!dealer->told_closed) {
+    dealer->waits++;
+    bool sure = refused || dealer->waits >= SILENT_WAITS_MAX;
+    if (sure && !dealer->told_closed) {
         dealer->told_closed = true;
         zmq_end_trouble(&dealer->end, ERR_CLOSED, "nobody answers at", "");
     }
@@ -152,6 +160,7 @@ static bool dealer_read_event(void *ctx)
         dealer_peer_up(dealer);
         break;
     case ZMQ_EVENT_DISCONNECTED:
+        dealer->waits = 0;
         dealer->leaving = dealer->peer != 0;
         zmq_watcher_wake(&dealer->end.watcher);
         break;
@@ -162,8 +171,9 @@ static bool dealer_read_event(void *ctx)
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
         on_broken(dealer);
         break;
+    case ZMQ_EVENT_CLOSED:
     case ZMQ_EVENT_CONNECT_RETRIED:
-        on_unreachable(dealer);
+        on_unreachable(dealer, event.type == ZMQ_EVENT_CLOSED);
         break;
     default: /* not subscribed to */
         break;
@@ -320,7 +330,8 @@ static enum err_code dealer_open(struct zmq_dealer *dealer,
     struct zmq_end *end = &dealer->end;
     int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
                  | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-                 | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_CONNECT_RETRIED;
+                 | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_CONNECT_RETRIED
+                 | ZMQ_EVENT_CLOSED;
     enum err_code code = zmq_end_open(end, config, ZMQ_DEALER, events, err);
     if (code != ERR_OK) {
         return code;
