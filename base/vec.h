@@ -57,7 +57,8 @@ static inline void vec_shift(void *ptr, size_t at, size_t len, size_t item_size)
 /* Frees the array, not what its items own. */
 #define vec_fini(v)                                                                    \
     (mem_free((v)->ptr), (v)->ptr = NULL, (v)->len = 0, (void)((v)->cap = 0))
-/* Scoped array whose items own nothing (relies on `ptr` being the first member). */
+/* Scoped array whose items own nothing (relies on `ptr` being the first member). Stands
+ * before the type: `AUTO_VEC VEC(int) v = { 0 };`. */
 #define AUTO_VEC CLEANUP(mem_cleanup)
 
 #endif
