@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command_internal.h – the parts of a command template; for command*.c and mlproject.c. */
+/* command_internal.h – the parts of a command template; for command*.c and mlproject.c.
+ */
 #ifndef CORE_COMMAND_INTERNAL_H
 #define CORE_COMMAND_INTERNAL_H
 
@@ -35,11 +36,12 @@ enum split_flags {
 
 /* Splits as a POSIX shell does, without expanding anything; operators of the shell are
  * errors. *at_out is the offset an error is about. */
-MUST_USE enum err_code split_command(struct str text,
-                                     unsigned flags,
-                                     struct split_words *words_out,
-                                     size_t *at_out,
-                                     struct err *err);
+MUST_USE
+enum err_code split_command(struct str text,
+                            unsigned flags,
+                            struct split_words *words_out,
+                            size_t *at_out,
+                            struct err *err);
 
 /* ---- templates ---- */
 
@@ -50,7 +52,7 @@ struct piece {
 };
 
 struct word {
-    char *raw; /* owned; as written, for printing and comparing */
+    char *raw;         /* owned; as written, for printing and comparing */
     size_t first, len; /* its pieces */
     int32_t group;     /* drops out with its group; -1: never */
     bool bracket;      /* "[" or "]": printed, never passed */
@@ -64,9 +66,9 @@ struct command_template {
 
 /* A parameter of an MLproject entry point. */
 struct declared {
-    const char *name;  /* borrowed from the syntax tree */
+    const char *name;   /* borrowed from the syntax tree */
     const char *preset; /* its default, or NULL */
-    int32_t param;     /* index in the space, or -1 */
+    int32_t param;      /* index in the space, or -1 */
 };
 
 /* What {name} may mean. */
@@ -79,10 +81,11 @@ struct command_names {
 struct command_template *command_create(void);
 
 /* Appends a word. The error's message has no position. */
-MUST_USE enum err_code command_add_word(struct command_template *command,
-                                        const struct command_names *names,
-                                        const char *text,
-                                        int32_t group,
-                                        struct err *err);
+MUST_USE
+enum err_code command_add_word(struct command_template *command,
+                               const struct command_names *names,
+                               const char *text,
+                               int32_t group,
+                               struct err *err);
 
 #endif

@@ -30,8 +30,8 @@ struct spec_reader {
     spec_as_unsupported(r, spec_fail(r, node, __VA_ARGS__))
 enum err_code spec_as_unsupported(const struct spec_reader *r, enum err_code code);
 
-/* Fails with msg at byte `offset` of the scalar's text, as far as that can be found in the
- * file; else at the scalar. */
+/* Fails with msg at byte `offset` of the scalar's text, as far as that can be found in
+ * the file; else at the scalar. */
 enum err_code spec_fail_at(const struct spec_reader *r,
                            const struct yaml_node *node,
                            size_t offset,
@@ -42,60 +42,69 @@ enum err_code spec_fail_at(const struct spec_reader *r,
 const char *spec_describe(const struct yaml_node *node, char buf[SPEC_DESCRIBE_SIZE]);
 
 /* The node is a map and has no other keys than these; names the nearest known one. */
-MUST_USE enum err_code spec_known_keys(const struct spec_reader *r,
-                                       const struct yaml_node *node,
-                                       const char *what,
-                                       const char *const *keys,
-                                       size_t keys_len);
+MUST_USE
+enum err_code spec_known_keys(const struct spec_reader *r,
+                              const struct yaml_node *node,
+                              const char *what,
+                              const char *const *keys,
+                              size_t keys_len);
 
-MUST_USE enum err_code spec_list(const struct spec_reader *r,
-                                 const struct yaml_node *node,
-                                 const char *what,
-                                 size_t len_max);
+MUST_USE
+enum err_code spec_list(const struct spec_reader *r,
+                        const struct yaml_node *node,
+                        const char *what,
+                        size_t len_max);
 
 /* Text of a scalar that is not null; borrowed from the node. */
-MUST_USE enum err_code spec_text(const struct spec_reader *r,
-                                 const struct yaml_node *node,
-                                 const char *what,
-                                 const char **out);
+MUST_USE
+enum err_code spec_text(const struct spec_reader *r,
+                        const struct yaml_node *node,
+                        const char *what,
+                        const char **out);
 
 /* A finite number. */
-MUST_USE enum err_code spec_f64(const struct spec_reader *r,
-                                const struct yaml_node *node,
-                                const char *what,
-                                double *out);
+MUST_USE
+enum err_code spec_f64(const struct spec_reader *r,
+                       const struct yaml_node *node,
+                       const char *what,
+                       double *out);
 
-MUST_USE enum err_code spec_u32(const struct spec_reader *r,
-                                const struct yaml_node *node,
-                                const char *what,
-                                uint32_t min,
-                                uint32_t max,
-                                uint32_t *out);
+MUST_USE
+enum err_code spec_u32(const struct spec_reader *r,
+                       const struct yaml_node *node,
+                       const char *what,
+                       uint32_t min,
+                       uint32_t max,
+                       uint32_t *out);
 
-MUST_USE enum err_code spec_bool(const struct spec_reader *r,
-                                 const struct yaml_node *node,
-                                 const char *what,
-                                 bool *out);
+MUST_USE
+enum err_code spec_bool(const struct spec_reader *r,
+                        const struct yaml_node *node,
+                        const char *what,
+                        bool *out);
 
 /* One word of a list of words; gives its index. */
-MUST_USE enum err_code spec_word(const struct spec_reader *r,
-                                 const struct yaml_node *node,
-                                 const char *what,
-                                 const char *const *words,
-                                 size_t words_len,
-                                 size_t *out);
+MUST_USE
+enum err_code spec_word(const struct spec_reader *r,
+                        const struct yaml_node *node,
+                        const char *what,
+                        const char *const *words,
+                        size_t words_len,
+                        size_t *out);
 
 /* A duration with a unit, above 0. */
-MUST_USE enum err_code spec_duration(const struct spec_reader *r,
-                                     const struct yaml_node *node,
-                                     const char *what,
-                                     int64_t *ms_out);
+MUST_USE
+enum err_code spec_duration(const struct spec_reader *r,
+                            const struct yaml_node *node,
+                            const char *what,
+                            int64_t *ms_out);
 
 /* A typed scalar: boolean, integer, finite float or string (borrowed from the node). */
-MUST_USE enum err_code spec_value(const struct spec_reader *r,
-                                  const struct yaml_node *node,
-                                  const char *what,
-                                  struct value *out);
+MUST_USE
+enum err_code spec_value(const struct spec_reader *r,
+                         const struct yaml_node *node,
+                         const char *what,
+                         struct value *out);
 
 /* Fails at node: unknown `kind` 'name', with the nearest candidate or all of them. */
 enum err_code spec_unknown(const struct spec_reader *r,

@@ -9,9 +9,10 @@
 
 /* Reads the `space` map and the `forbid` list (may be NULL) into a space, with names,
  * bounds, conditions and their order checked. Freed with space_destroy. */
-MUST_USE enum err_code spec_read_space(const struct spec_reader *r,
-                                       const struct yaml_node *space_node,
-                                       const struct yaml_node *forbid_node,
-                                       struct space **space_out);
+MUST_USE
+enum err_code spec_read_space(const struct spec_reader *r,
+                              const struct yaml_node *space_node,
+                              const struct yaml_node *forbid_node,
+                              struct space **space_out);
 
 #endif

@@ -95,7 +95,9 @@ struct sweep_spec {
     char *name;
     char *text; /* the file as it was read, for storing */
     struct project project;
-    struct command_template *command; /* from `command:` or the MLproject entry point */
+    struct command_template *command; /* from `command:` or the MLproject entry point;
+                                         NULL only with command_optional */
+    bool command_from_entry;          /* it is the MLproject's */
     struct objective objective;
     struct space *space;
     const struct sampler_ops *sampler;
