@@ -254,9 +254,12 @@ static size_t count_with_work(const struct engine *engine, struct sweep **one_ou
     return n;
 }
 
+/* Not before a trial has finished: a sweep that cannot work should stop with few begun.
+ */
 static bool may_prefetch(const struct sweep *sweep)
 {
-    return !sweep->spec->sampler->learns && sweep->spec->run.resources.gpus == 0;
+    return sweep->counts[TRIAL_FINISHED] > 0 && !sweep->spec->sampler->learns
+           && sweep->spec->run.resources.gpus == 0;
 }
 
 /* Attempts of the sweep that run at the agent, less those that wait there already. */
@@ -336,13 +339,25 @@ static uint64_t queue_target(const struct engine *engine, const struct sweep *sw
     return learns || slots < room ? room : slots;
 }
 
-static void create_enqueued(struct engine *engine,
-                            struct sweep *sweep,
-                            uint64_t n,
-                            struct effects *effects)
+/* How many trials to add to the queue now; 0 while it is full enough. */
+static uint64_t queue_lacks(const struct engine *engine, const struct sweep *sweep)
 {
+    uint64_t target = queue_target(engine, sweep);
+    uint64_t queued = sweep->queue.len;
+    bool low = sweep->spec->sampler->learns ? queued < target : queued * 2 < target;
+    return low ? at_most(at_most(target - queued, sweep_wants(sweep)), SUGGEST_MAX) : 0;
+}
+
+/* Points that the user listed go before the sampler's. */
+static void
+create_enqueued(struct engine *engine, struct sweep *sweep, struct effects *effects)
+{
+    if (enqueued_left(sweep) == 0) {
+        return;
+    }
     size_t stride = sweep->spec->space->len;
-    for (uint64_t i = 0; i < n && enqueued_left(sweep) > 0; i++) {
+    for (uint64_t n = queue_lacks(engine, sweep); n > 0 && enqueued_left(sweep) > 0;
+         n--) {
         engine_create_trial(engine, sweep,
                             sweep->spec->enqueued + sweep->enqueued_used * stride,
                             sweep->cursor, true, effects);
@@ -350,20 +365,13 @@ static void create_enqueued(struct engine *engine,
 }
 
 static void
-ask_for_trials(struct engine *engine, struct sweep *sweep, struct effects *effects)
+ask_sampler(struct engine *engine, struct sweep *sweep, struct effects *effects)
 {
-    uint64_t target = queue_target(engine, sweep);
-    uint64_t queued = sweep->queue.len;
-    bool low = sweep->spec->sampler->learns ? queued < target : queued * 2 < target;
-    if (!low || sweep->suggesting) {
+    if (sweep->suggesting || sweep->exhausted || enqueued_left(sweep) > 0) {
         return;
     }
-    uint64_t n = at_most(at_most(target - queued, sweep_wants(sweep)), SUGGEST_MAX);
-    if (enqueued_left(sweep) > 0) {
-        create_enqueued(engine, sweep, n, effects);
-        return;
-    }
-    if (n == 0 || sweep->exhausted) {
+    uint64_t n = queue_lacks(engine, sweep);
+    if (n == 0) {
         return;
     }
     sweep->suggesting = true;
@@ -375,16 +383,25 @@ ask_for_trials(struct engine *engine, struct sweep *sweep, struct effects *effec
     vec_push(&effects->list, effect);
 }
 
+typedef void (*sweep_fn)(struct engine *engine,
+                         struct sweep *sweep,
+                         struct effects *effects);
+
+static void each_running(struct engine *engine, sweep_fn fn, struct effects *effects)
+{
+    for (size_t i = 0; i < engine->active.len; i++) {
+        if (sweep_may_run(engine, engine->active.ptr[i])) {
+            fn(engine, engine->active.ptr[i], effects);
+        }
+    }
+}
+
 void engine_dispatch(struct engine *engine, struct effects *effects)
 {
     if (engine->disk_full || engine->draining || map_u64_len(&engine->peers) == 0) {
         return;
     }
-    for (size_t i = 0; i < engine->active.len; i++) {
-        if (sweep_may_run(engine, engine->active.ptr[i])) {
-            ask_for_trials(engine, engine->active.ptr[i], effects);
-        }
-    }
+    each_running(engine, create_enqueued, effects);
     fill_slots(engine, effects);
     struct sweep *sweep = NULL;
     size_t with_work = count_with_work(engine, &sweep);
@@ -393,4 +410,5 @@ void engine_dispatch(struct engine *engine, struct effects *effects)
     } else if (with_work > 1) {
         engine_recall_prefetched(engine, "another sweep wants the slot", effects);
     }
+    each_running(engine, ask_sampler, effects);
 }
