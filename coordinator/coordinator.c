@@ -54,15 +54,20 @@ void coordinator_step(struct coordinator *c, const struct event *event)
     engine_step(c->engine, event, &c->effects);
 }
 
-static void step_flag(struct coordinator *c, enum event_kind kind, bool flag)
+static void step_disk(struct coordinator *c, bool full)
 {
-    struct event event = coordinator_event(c, kind, 0);
-    if (kind == EV_DISK) {
-        event.as.disk_full = flag;
-    } else {
-        event.as.shutdown_drain = flag;
-    }
+    struct event event = coordinator_event(c, EV_DISK, 0);
+    event.as.disk_full = full;
     coordinator_step(c, &event);
+}
+
+static void step_shutdown(struct coordinator *c, bool drain)
+{
+    struct event event = coordinator_event(c, EV_SHUTDOWN, 0);
+    coordinator_step(c, &event);
+    if (!drain) {
+        effects_drained(c);
+    }
 }
 
 static void peer_lost(struct coordinator *c, uint64_t peer)
@@ -114,10 +119,10 @@ static void item_run(struct coordinator *c, const struct item *item)
         call_run(c, item->as.call);
         return;
     case ITEM_SHUTDOWN:
-        step_flag(c, EV_SHUTDOWN, item->flag);
+        step_shutdown(c, item->flag);
         return;
     case ITEM_DISK:
-        step_flag(c, EV_DISK, item->flag);
+        step_disk(c, item->flag);
         return;
     }
     UNREACHABLE();

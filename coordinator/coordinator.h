@@ -113,10 +113,10 @@ const struct sweep_spec *coordinator_spec(const struct coordinator *c, uint32_t 
 size_t coordinator_agents_connected(const struct coordinator *c);
 size_t coordinator_attempts_live(const struct coordinator *c);
 
-/* Nothing new starts. drain: running attempts go on, on_drained when the last has
- * ended; otherwise they are told to stop, and on_drained when they have. Sweeps keep
- * their state and go on with the next coordinator. A later call with drain false
- * overrides. */
+/* Nothing new starts. drain: running attempts go on, and on_drained comes when the last
+ * has ended; otherwise it comes at once, and what runs stays with its agents. Sweeps
+ * keep their state and go on with the next coordinator. May be called again with drain
+ * false. */
 void coordinator_shutdown(struct coordinator *c, bool drain);
 
 /* Ends it: writes what was decided (unless the store failed or is full), closes

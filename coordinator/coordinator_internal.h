@@ -109,6 +109,7 @@ struct coordinator {
     uint64_t last_token;
     struct queries queries;
     unsigned works; /* suggestions being computed on the pool */
+    bool drained;   /* on_drained was called */
 
     enum coordinator_phase phase;
     unsigned links_open;
@@ -152,6 +153,9 @@ void dispatch_frame(struct coordinator *c,
 
 /* Carries out every effect that may be. */
 void effects_run(struct coordinator *c);
+
+/* Calls on_drained, once. */
+void effects_drained(struct coordinator *c);
 
 /* Answers every open request of this process with ERR_CLOSED and forgets the others. */
 void effects_drop_pending(struct coordinator *c);

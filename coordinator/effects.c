@@ -126,6 +126,14 @@ static void fx_sweep_ended(struct coordinator *c, const struct fx_sweep_ended *f
     }
 }
 
+void effects_drained(struct coordinator *c)
+{
+    if (c->cb.on_drained != NULL && c->phase == PHASE_RUN && !c->drained) {
+        c->drained = true;
+        c->cb.on_drained(c->ctx);
+    }
+}
+
 static void effect_run(struct coordinator *c, const struct effect *effect)
 {
     switch (effect->kind) {
@@ -142,9 +150,7 @@ static void effect_run(struct coordinator *c, const struct effect *effect)
         fx_sweep_ended(c, &effect->as.sweep_ended);
         return;
     case FX_DRAINED:
-        if (c->cb.on_drained != NULL && c->phase == PHASE_RUN) {
-            c->cb.on_drained(c->ctx);
-        }
+        effects_drained(c);
         return;
     case FX_WARN: {
         char quoted[1024];

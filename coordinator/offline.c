@@ -58,11 +58,13 @@ static enum err_code steer(struct store *store,
 {
     struct effects effects = { 0 };
     struct outbox *outbox = outbox_create();
-    struct event event = { .kind = EV_STEER,
+    struct event event = { .kind = EV_START,
                            .now = clock_mono(),
-                           .wall = clock_wall(),
-                           .token = REPLY_TOKEN,
-                           .as.steer = *steer };
+                           .wall = clock_wall() };
+    engine_step(engine, &event, &effects);
+    event.kind = EV_STEER;
+    event.token = REPLY_TOKEN;
+    event.as.steer = *steer;
     engine_step(engine, &event, &effects);
     outbox_add(outbox, &effects);
     enum err_code code = commit_all(store, outbox, err);

@@ -10,9 +10,10 @@
  * trials best runs metrics log progress resolve the look-ups of store/store.h, with its
  * arguments and answers
  *
- * submit and the steering verbs are answered after the commit with the engine's JSON:
- * {"sweep": id, "name", "state", …}. Unknown members are errors. A client has at most
- * REQUESTS_PER_CLIENT_MAX requests open; more are answered ERR_AGAIN.
+ * submit and the steering verbs are answered after the commit with
+ * {"id": run id of the sweep, "name", "status", "state"}; status is "created",
+ * "resumed" or "finished" for submit, else "ok". Unknown members are errors. A client
+ * has at most REQUESTS_PER_CLIENT_MAX requests open; more are answered ERR_AGAIN.
  */
 #ifndef COORDINATOR_REQUESTS_H
 #define COORDINATOR_REQUESTS_H
