@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c – the program `winnow`: one table of verbs.
+ * Owns the table, the overview and the choice of the verb. Does not know what any of
+ * them does. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cmd.h"
+#include "cli/output.h"
+
+#define PLACE (OPT_BIT(HOME) | OPT_BIT(CONNECT) | OPT_BIT(KEY))
+#define LOOK  (PLACE | OPT_BIT(OUTPUT))
+
+#define REF_TEXT                                                                       \
+    "SWEEP is an id, a unique prefix of 6 or more digits, a name (the newest sweep "   \
+    "of\n"                                                                             \
+    "it) or `last`. A run is an id, such a prefix, or SWEEP/NUMBER, as last/17.\n"
+
+/* clang-format off */
+static const struct verb verbs[] = {
+    { .name = "run", .fn = cmd_run, .args = "FILE", .args_min = 1, .args_max = 1,
+      .options = OPT_BIT(HOME) | OPT_BIT(SLOTS) | OPT_BIT(NEW) | OPT_BIT(QUIET),
+      .summary = "sweep here and now; running it again resumes",
+      .text = "Starts a coordinator and an agent in one process, shows progress, and prints the\n"
+              "best trial at the end. A sweep of that name that is unfinished goes on; one that\n"
+              "is finished is shown. The first Ctrl-C lets running trials end, a second stops\n"
+              "them; the sweep can be resumed either way.\n"
+              "\n"
+              "Exit status: 0 finished, 1 failed, stopped or paused itself, 2 wrong file,\n"
+              "130 interrupted.\n",
+      .example = "  winnow run examples/xgboost-digits/sweep.yaml --slots 2\n" },
+    { .name = "plan", .fn = cmd_plan, .args = "FILE", .args_min = 1, .args_max = 1,
+      .options = OPT_BIT(OUTPUT),
+      .summary = "check a sweep file; print it with defaults, size and first commands",
+      .example = "  winnow plan examples/xgboost-digits/sweep.yaml\n" },
+    { .name = "coordinator", .fn = cmd_coordinator,
+      .options = OPT_BIT(HOME) | OPT_BIT(LISTEN) | OPT_BIT(LEASE),
+      .summary = "serve a home: suggest trials, hand them to agents, keep the results",
+      .text = "Prints one line on stdout when it is ready. Off loopback it listens only with\n"
+              "keys, see `winnow keygen`. SIGTERM and SIGINT end it; agents keep running their\n"
+              "trials and reconnect when it is back.\n",
+      .example = "  winnow coordinator --home lab --listen tcp://127.0.0.1:5570\n" },
+    { .name = "agent", .fn = cmd_agent,
+      .options = OPT_BIT(CONNECT) | OPT_BIT(KEY) | OPT_BIT(SLOTS) | OPT_BIT(WORK_DIR)
+               | OPT_BIT(GPUS),
+      .summary = "work: run the trials of a coordinator on this machine",
+      .text = "Keeps trying when the coordinator cannot be reached. SIGTERM or SIGINT ends its\n"
+              "trials (TERM, grace, KILL), reports them, and says goodbye, so that they start\n"
+              "again elsewhere at once.\n",
+      .example = "  winnow agent --connect tcp://10.0.0.5:5570 --slots 4 --key node7.key\n" },
+    { .name = "submit", .fn = cmd_submit, .args = "FILE", .args_min = 1, .args_max = 1,
+      .options = PLACE | OPT_BIT(FOLLOW) | OPT_BIT(NEW) | OPT_BIT(QUIET),
+      .summary = "give a sweep to a running coordinator and print its id",
+      .text = "Submitting the same file again is safe: it gives the same sweep. With --follow it\n"
+              "shows progress and returns as `winnow run` does.\n",
+      .example = "  winnow submit sweep.yaml --connect tcp://127.0.0.1:5570 --follow\n" },
+    { .name = "pause", .fn = cmd_pause, .args = "SWEEP", .args_min = 1, .args_max = 1,
+      .options = LOOK, .summary = "start nothing new; running attempts go on",
+      .text = REF_TEXT, .example = "  winnow pause last\n" },
+    { .name = "resume", .fn = cmd_resume, .args = "SWEEP", .args_min = 1, .args_max = 1,
+      .options = LOOK | OPT_BIT(SLOTS) | OPT_BIT(QUIET),
+      .summary = "go on with a paused or interrupted sweep",
+      .text = "With a home that no process holds, the sweep continues here as with `winnow run`.\n"
+              "\n" REF_TEXT,
+      .example = "  winnow resume last\n" },
+    { .name = "stop", .fn = cmd_stop, .args = "SWEEP", .args_min = 1, .args_max = 1,
+      .options = LOOK | OPT_BIT(DRAIN),
+      .summary = "end a sweep: cancel what is queued, end what runs",
+      .text = "Running attempts get TERM, the file's grace, KILL; with --drain they end by\n"
+              "themselves.\n\n" REF_TEXT,
+      .example = "  winnow stop last --drain\n" },
+    { .name = "ls", .fn = cmd_ls, .options = LOOK,
+      .summary = "list sweeps, newest first", .example = "  winnow ls -o json\n" },
+    { .name = "show", .fn = cmd_show, .args = "[REF]", .args_max = 1, .options = LOOK,
+      .summary = "show a sweep, or a trial with its attempts",
+      .text = "REF is a sweep or a run; without it the last sweep.\n\n" REF_TEXT,
+      .example = "  winnow show last/17\n" },
+    { .name = "trials", .fn = cmd_trials, .args = "[SWEEP]", .args_max = 1,
+      .options = LOOK | OPT_BIT(STATE) | OPT_BIT(LIMIT),
+      .summary = "list the trials of a sweep (default: the last)", .text = REF_TEXT,
+      .example = "  winnow trials last --state failed\n"
+                 "  winnow trials -o csv >trials.csv\n" },
+    { .name = "best", .fn = cmd_best, .args = "[SWEEP]", .args_max = 1, .options = LOOK,
+      .summary = "show the best trial of a sweep (default: the last)", .text = REF_TEXT,
+      .example = "  winnow best last -o json\n" },
+    { .name = "runs", .fn = cmd_runs, .args = "[SWEEP]", .args_max = 1,
+      .options = LOOK | OPT_BIT(TREE) | OPT_BIT(LIMIT),
+      .summary = "list runs with params and metrics; --tree shows parents and children",
+      .text = REF_TEXT, .example = "  winnow runs --tree last\n" },
+    { .name = "metrics", .fn = cmd_metrics, .args = "RUN [KEY]", .args_min = 1,
+      .args_max = 2, .options = LOOK | OPT_BIT(ATTEMPT),
+      .summary = "show a run's metrics: the latest of each, or the history of one",
+      .text = "--attempt all shows what every attempt said, also superseded ones.\n\n" REF_TEXT,
+      .example = "  winnow metrics last/17 val-mlogloss -o csv\n" },
+    { .name = "logs", .fn = cmd_logs, .args = "RUN", .args_min = 1, .args_max = 1,
+      .options = PLACE | OPT_BIT(FOLLOW) | OPT_BIT(ATTEMPT),
+      .summary = "print what a trial wrote to stdout and stderr",
+      .text = REF_TEXT, .example = "  winnow logs last/17 -f\n" },
+    { .name = "log", .fn = cmd_log, .raw = true,
+      .summary = "inside a trial: report a metric, param, tag or artifact" },
+    { .name = "should-stop", .fn = cmd_should_stop, .raw = true,
+      .summary = "inside a trial: ask whether to end early" },
+    { .name = "keygen", .fn = cmd_keygen, .args = "NAME", .args_min = 1, .args_max = 1,
+      .options = OPT_BIT(HOME),
+      .summary = "make a key pair for an agent or a client",
+      .text = "Makes the coordinator's own pair too if the home has none. From then on every\n"
+              "connection over TCP needs a key. Prints the path of the one file to copy.\n",
+      .example = "  winnow keygen node7 --home lab\n" },
+    { .name = "doctor", .fn = cmd_doctor, .options = OPT_BIT(HOME) | OPT_BIT(OUTPUT),
+      .summary = "check the home, its store, this machine and its limits",
+      .text = "Exit status: 0 nothing failed, 1 something did.\n",
+      .example = "  winnow doctor --home lab\n" },
+    { .name = "version", .fn = cmd_version, .options = OPT_BIT(OUTPUT),
+      .summary = "print the versions of program, protocol, store and libraries",
+      .example = "  winnow version -o json\n" },
+};
+/* clang-format on */
+
+static const char overview_head[] =
+    "winnow runs hyperparameter sweeps: it suggests trials, runs them here or on "
+    "agents,\n"
+    "reads their metrics and keeps everything in one store.\n"
+    "\n"
+    "usage: winnow VERB [OPTIONS] [ARGUMENTS]\n"
+    "\n";
+
+static const char overview_tail[] =
+    "\n"
+    "winnow VERB --help says more. Verbs look at ./.winnow unless --home, --connect,\n"
+    "WINNOW_HOME or WINNOW_CONNECT says otherwise.\n";
+
+static int overview(void)
+{
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(64 * 1024);
+    strbuf_adds(&out, overview_head);
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        strbuf_addf(&out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
+    }
+    strbuf_adds(&out, overview_tail);
+    return output_finish(&out);
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[ARRAY_LEN(verbs)];
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        names[i] = verbs[i].name;
+    }
+    const char *nearest = str_nearest(str_from(name), names, ARRAY_LEN(names));
+    if (nearest != NULL) {
+        output_say("unknown verb '%s', did you mean '%s'?", name, nearest);
+    } else {
+        output_say("unknown verb '%s', see winnow --help", name);
+    }
+    return err_exit_status(ERR_USAGE);
+}
+
+static const struct verb *verb_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static int verb_help(const struct verb *verb)
+{
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(64 * 1024);
+    opt_help(verb, &out);
+    return output_finish(&out);
+}
+
+static int verb_run(const struct verb *verb, int argc, char **argv)
+{
+    struct opts opts = { .raw_argc = argc - 1, .raw_argv = argv + 1 };
+    struct err err = { 0 };
+    if (!verb->raw && opt_parse(verb, argc, argv, &opts, &err) != ERR_OK) {
+        return output_fail(&err);
+    }
+    return opt_given(&opts, OPT_HELP) ? verb_help(verb) : verb->fn(&opts);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "--version") == 0) {
+        name = "version";
+    }
+    if (strcmp(name, "help") == 0 && argc > 2) {
+        const struct verb *about = verb_find(argv[2]);
+        return about == NULL ? unknown_verb(argv[2]) : verb_help(about);
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0
+        || strcmp(name, "help") == 0) {
+        return overview();
+    }
+    const struct verb *verb = verb_find(name);
+    return verb == NULL ? unknown_verb(name) : verb_run(verb, argc - 1, argv + 1);
+}
