@@ -203,6 +203,15 @@ enum err_code stmt_run(struct stmt *stmt, struct err *err)
     return code;
 }
 
+void db_reset(struct db *db)
+{
+    for (size_t i = 0; i < SQL_NR; i++) {
+        if (db->stmts[i].raw != NULL) {
+            stmt_end(&db->stmts[i]);
+        }
+    }
+}
+
 void stmt_end(struct stmt *stmt)
 {
     IGNORE_ERR(sqlite3_reset(stmt->raw), "repeats the step's error");

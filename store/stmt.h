@@ -66,6 +66,8 @@ void bind_blob(struct stmt *stmt, const void *bytes, size_t len);
 enum err_code stmt_run(struct stmt *stmt, struct err *err) MUST_USE;
 /* Next row, or *row_out false at the end, when the statement is reset. */
 enum err_code stmt_row(struct stmt *stmt, bool *row_out, struct err *err) MUST_USE;
+/* Ends every statement that is not at its last row. */
+void db_reset(struct db *db);
 /* Ends a statement before its last row. */
 void stmt_end(struct stmt *stmt);
 

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* query_log.c – `log`: a piece of an attempt's captured output.
+ *
+ * A piece never ends inside a character, so pieces can be joined. Bytes that are no
+ * UTF-8, and NUL, become U+FFFD. Does not know who writes the files.
+ */
+#include "store/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/sys/fsx.h"
+
+/* Bytes of one answer, also when more are asked for. */
+#define PIECE_BYTES_DEFAULT ((int64_t)1024 * 1024)
+#define PIECE_BYTES_MAX     ((int64_t)4 * 1024 * 1024)
+
+struct piece {
+    int64_t attempt;
+    int64_t offset;
+    int64_t limit;
+};
+
+static enum err_code read_args(const json_t *args, struct piece *piece, struct err *err)
+{
+    piece->limit = PIECE_BYTES_DEFAULT;
+    enum err_code code = arg_attempt(args, &piece->attempt, err);
+    if (code == ERR_OK) {
+        code = json_opt_i64(args, "offset", "", &piece->offset, err);
+    }
+    if (code == ERR_OK) {
+        code = json_opt_i64(args, "limit", "", &piece->limit, err);
+    }
+    if (code == ERR_OK && piece->attempt < 0) {
+        return err_set(err, ERR_INVALID, "attempt: a log is of one attempt");
+    }
+    if (code == ERR_OK && (piece->offset < 0 || piece->limit < 0)) {
+        return err_set(err, ERR_INVALID, "%s: must not be negative",
+                       piece->offset < 0 ? "offset" : "limit");
+    }
+    if (piece->limit > PIECE_BYTES_MAX) {
+        piece->limit = PIECE_BYTES_MAX;
+    }
+    return code;
+}
+
+static enum err_code attempt_ended(struct store_reader *reader,
+                                   const struct ref *ref,
+                                   int64_t attempt,
+                                   bool *ended_out,
+                                   struct err *err)
+{
+    struct stmt *row = stmt_use(&reader->db, SQL_ATTEMPT_ENDED);
+    bind_u64(row, ref->run);
+    bind_i64(row, attempt);
+    bool found = false;
+    enum err_code code = stmt_row(row, &found, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    if (!found && attempt == 0) {
+        return err_set(err, ERR_NOTFOUND, "run '%s' has not been started", ref->name);
+    }
+    if (!found) {
+        return err_set(err, ERR_NOTFOUND, "run '%s' has no attempt %lld", ref->name,
+                       (long long)attempt);
+    }
+    *ended_out = col_i64(row, 0) != 0;
+    stmt_end(row);
+    return ERR_OK;
+}
+
+/* Length without an incomplete UTF-8 sequence at the end. */
+static size_t whole_characters(const char *bytes, size_t len)
+{
+    for (size_t back = 1; back <= 3 && back < len; back++) {
+        unsigned char byte = (unsigned char)bytes[len - back];
+        if ((byte & 0xc0) == 0x80) {
+            continue;
+        }
+        size_t need = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+        return need > back ? len - back : len;
+    }
+    return len;
+}
+
+/* Reads up to `len` bytes; a file that is not there yet is empty. */
+static enum err_code
+read_piece(const char *path, int64_t offset, char *bytes, size_t *len, struct err *err)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t got = 0;
+    if (fd < 0 && errno != ENOENT) {
+        return err_set_errno(err, errno, "cannot open '%s'", path);
+    }
+    while (fd >= 0 && got < *len) {
+        ssize_t n = pread(fd, bytes + got, *len - got, (off_t)offset + (off_t)got);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return err_set_errno(err, errno, "cannot read '%s'", path);
+        }
+        if (n == 0) {
+            break;
+        }
+        got += (size_t)n;
+    }
+    *len = got;
+    return ERR_OK;
+}
+
+static void put_data(json_t *answer, char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = bytes[i] == '\0' ? (char)0xff : bytes[i];
+    }
+    bytes[len] = '\0';
+    json_put_str(answer, "data", bytes);
+}
+
+enum err_code query_log(struct store_reader *reader,
+                        const json_t *args,
+                        json_t **result_out,
+                        struct err *err)
+{
+    const char *text = NULL;
+    AUTO_REF struct ref ref = { 0 };
+    bool ended = false;
+    enum err_code code = arg_ref(args, "run", &text, err);
+    if (code == ERR_OK) {
+        code = ref_find(reader, text, &ref, err);
+    }
+    struct piece piece = { .attempt = ref.attempts };
+    if (code == ERR_OK) {
+        code = read_args(args, &piece, err);
+    }
+    if (code == ERR_OK) {
+        code = attempt_ended(reader, &ref, piece.attempt, &ended, err);
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    uint32_t attempt = (uint32_t)piece.attempt;
+    AUTO_FREE char *path = logs_path(reader->logs_dir, ref.run_id.hex, attempt);
+    uint64_t size = logs_size(reader->logs_dir, ref.run_id.hex, attempt);
+    size_t len = (size_t)piece.limit;
+    AUTO_FREE char *bytes = mem_alloc(len + 1);
+    code = read_piece(path, piece.offset, bytes, &len, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    bool at_end = ended && (uint64_t)piece.offset + len >= size;
+    len = at_end ? len : whole_characters(bytes, len);
+    json_t *answer = json_object();
+    json_put_i64(answer, "attempt", piece.attempt);
+    json_put_i64(answer, "offset", piece.offset);
+    json_put_i64(answer, "next", piece.offset + (int64_t)len);
+    json_put_i64(answer, "size", (int64_t)size);
+    json_put_bool(answer, "ended", ended);
+    put_data(answer, bytes, len);
+    *result_out = answer;
+    return ERR_OK;
+}
