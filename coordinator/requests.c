@@ -47,8 +47,8 @@ members_check(const json_t *args, const char *const *known, struct err *err)
         if (known[i] == NULL) {
             const char *near = str_nearest(str_from(key), known, i);
             return near == NULL
-                       ? err_set(err, ERR_INVALID, "unknown argument '%.64s'", key)
-                       : err_set(err, ERR_INVALID,
+                       ? err_set(err, ERR_USAGE, "unknown argument '%.64s'", key)
+                       : err_set(err, ERR_USAGE,
                                  "unknown argument '%.64s', did you mean '%s'?", key,
                                  near);
         }

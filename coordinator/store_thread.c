@@ -189,6 +189,10 @@ static void on_async(uv_async_t *async)
 
 static void store_thread_free(struct store_thread *st)
 {
+    void *item = NULL;
+    while (mpsc_try_pop_all(st->results, &item, 1) == 1) {
+        /* a job that ended while closing; it lies in st */
+    }
     mpsc_destroy(st->writer_jobs);
     mpsc_destroy(st->checkpointer_jobs);
     mpsc_destroy(st->results);

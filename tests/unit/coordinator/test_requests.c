@@ -40,7 +40,7 @@ static void wrong_requests_say_what_is_wrong(void **state)
     assert_error(&p, "pause", "{", ERR_INVALID, "");
     assert_error(&p, "pause", "[]", ERR_INVALID, "object");
     assert_error(&p, "pause", "{}", ERR_INVALID, "sweep");
-    assert_error(&p, "pause", "{\"swep\": \"t\"}", ERR_INVALID, "did you mean 'sweep'");
+    assert_error(&p, "pause", "{\"swep\": \"t\"}", ERR_USAGE, "did you mean 'sweep'");
     assert_error(&p, "pause", "{\"sweep\": 7}", ERR_INVALID, "sweep");
     assert_error(&p, "pause", "{\"sweep\": \"t\", \"drain\": true}", ERR_INVALID,
                  "drain");
@@ -49,7 +49,7 @@ static void wrong_requests_say_what_is_wrong(void **state)
     assert_error(&p, "submit", "{\"text\": \"sweep: 1\", \"directory\": \"here\"}",
                  ERR_INVALID, "absolute");
     assert_error(&p, "best", "{\"sweep\": \"last\"}", ERR_NOTFOUND, "");
-    assert_error(&p, "ls", "{\"nonsense\": 1}", ERR_INVALID, "nonsense");
+    assert_error(&p, "ls", "{\"nonsense\": 1}", ERR_USAGE, "nonsense");
     world_peer_end(&p);
     world_fini(&world);
 }

@@ -31,6 +31,35 @@ enum err_code __wrap_store_apply(struct store *store,
     return __real_store_apply(store, records, len, err);
 }
 
+/* A checkpoint that lasts until the threads are being joined. */
+static _Atomic bool checkpoint_held;
+static _Atomic bool checkpoint_begun;
+static uv_sem_t joining;
+
+enum err_code __real_store_checkpoint(struct store_checkpointer *, struct err *);
+enum err_code __wrap_store_checkpoint(struct store_checkpointer *checkpointer,
+                                      struct err *err);
+int __real_uv_thread_join(uv_thread_t *thread);
+int __wrap_uv_thread_join(uv_thread_t *thread);
+
+enum err_code __wrap_store_checkpoint(struct store_checkpointer *checkpointer,
+                                      struct err *err)
+{
+    if (atomic_load(&checkpoint_held)) {
+        atomic_store(&checkpoint_begun, true);
+        uv_sem_wait(&joining);
+    }
+    return __real_store_checkpoint(checkpointer, err);
+}
+
+int __wrap_uv_thread_join(uv_thread_t *thread)
+{
+    if (atomic_exchange(&checkpoint_held, false)) {
+        uv_sem_post(&joining);
+    }
+    return __real_uv_thread_join(thread);
+}
+
 static int setup(void **state)
 {
     UNUSED(state);
@@ -170,12 +199,32 @@ static void a_failing_store_ends_everything(void **state)
     world_fini(&scene.world);
 }
 
+static void closing_waits_for_a_checkpoint(void **state)
+{
+    struct world world;
+    UNUSED(state);
+    assert_int_equal(uv_sem_init(&joining, 0), 0);
+    atomic_store(&checkpoint_held, true);
+    world_init(&world);
+    world_start(&world, NULL);
+    assert_code(world_submit(&world, WORLD_SWEEP("t", "3"), NULL), ERR_OK);
+    while (!atomic_load(&checkpoint_begun)) {
+        world_spin(&world, 1); /* the thread does not wake the loop */
+    }
+    world_stop(&world);
+    uv_sem_destroy(&joining);
+    world_start(&world, NULL);
+    assert_int_equal(world_summary(&world).state, SWEEP_RUNNING);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_full_disk_holds_everything_back_and_passes, setup),
         cmocka_unit_test_setup(closing_with_a_full_disk_does_not_wait_for_space, setup),
         cmocka_unit_test_setup(a_failing_store_ends_everything, setup),
+        cmocka_unit_test_setup(closing_waits_for_a_checkpoint, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
