@@ -133,17 +133,15 @@ static void check_space(struct doctor *doctor)
 {
     uint64_t bytes = 0;
     struct err err = { 0 };
-    char text[NUM_TEXT_SIZE];
     if (fsx_free_bytes(doctor->home, &bytes, &err) != ERR_OK) {
         report(doctor, "free space", LEVEL_WARN, "%s", err.msg);
         return;
     }
-    num_format_size_bytes(bytes / (1024 * 1024) * (1024 * 1024), text);
     report(doctor, "free space",
            bytes < FREE_BYTES_FAIL   ? LEVEL_FAIL
            : bytes < FREE_BYTES_WARN ? LEVEL_WARN
                                      : LEVEL_OK,
-           "%s", text);
+           "%.2f GiB", (double)bytes / (1024.0 * 1024.0 * 1024.0));
 }
 
 static void check_filesystem(struct doctor *doctor)

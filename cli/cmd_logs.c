@@ -34,15 +34,23 @@ static enum err_code write_data(const json_t *answer, struct err *err)
     return ERR_OK;
 }
 
+/* The run is there, but has no attempt yet. */
+static bool is_waiting(struct look *look, const char *run)
+{
+    AUTO_JSON json_t *args = json_object();
+    AUTO_JSON json_t *answer = NULL;
+    json_put_str(args, "ref", run);
+    return look_query(look, "resolve", args, &answer, NULL) == ERR_OK;
+}
+
 /* Asks for the piece at piece->offset, prints it and moves on. */
 static enum err_code
 next_piece(struct look *look, const char *run, struct piece *piece, struct err *err)
 {
     AUTO_JSON json_t *args = json_object();
     AUTO_JSON json_t *answer = NULL;
-    int64_t offset = piece->offset;
     json_put_str(args, "run", run);
-    json_put_i64(args, "offset", offset);
+    json_put_i64(args, "offset", piece->offset);
     json_put_i64(args, "limit", PIECE_BYTES);
     if (piece->attempt != 0) {
         json_put_i64(args, "attempt", piece->attempt);
@@ -60,8 +68,9 @@ next_piece(struct look *look, const char *run, struct piece *piece, struct err *
     if (code == ERR_OK) {
         code = write_data(answer, err);
     }
-    int64_t left = piece->size - offset;
-    piece->offset = left > PIECE_BYTES ? offset + PIECE_BYTES : piece->size;
+    if (code == ERR_OK) {
+        code = json_get_i64(answer, "next", "", &piece->offset, err);
+    }
     return code;
 }
 
@@ -70,14 +79,17 @@ print_log(struct look *look, const struct opts *opts, uint32_t attempt, struct e
 {
     static const struct timespec pause = { .tv_nsec = FOLLOW_NS };
     struct piece piece = { .attempt = attempt };
+    bool follow = opt_given(opts, OPT_FOLLOW);
     for (;;) {
         int64_t before = piece.offset;
         enum err_code code = next_piece(look, opts->args[0], &piece, err);
-        if (code != ERR_OK) {
+        bool is_early = code == ERR_NOTFOUND && follow && attempt == 0
+                        && is_waiting(look, opts->args[0]);
+        if (code != ERR_OK && !is_early) {
             return code;
         }
         bool is_whole = piece.offset >= piece.size;
-        if (is_whole && (piece.ended || !opt_given(opts, OPT_FOLLOW))) {
+        if (is_whole && !is_early && (piece.ended || !follow)) {
             return ERR_OK;
         }
         if (is_whole && piece.offset == before) {

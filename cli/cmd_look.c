@@ -46,9 +46,10 @@ static const struct output_column attempt_columns[] = {
 };
 
 static const struct output_column metric_columns[] = {
-    { "key", "metric", OUTPUT_TEXT },     { "attempt", "attempt", OUTPUT_TEXT },
-    { "step", "step", OUTPUT_TEXT },      { "value", "value", OUTPUT_TEXT },
-    { "timestamp", "time", OUTPUT_TIME },
+    { "key", "metric", OUTPUT_TEXT },   { "attempt", "attempt", OUTPUT_TEXT },
+    { "step", "step", OUTPUT_TEXT },    { "value", "value", OUTPUT_TEXT },
+    { "min", "min", OUTPUT_TEXT },      { "max", "max", OUTPUT_TEXT },
+    { "count", "points", OUTPUT_TEXT }, { "timestamp", "time", OUTPUT_TIME },
 };
 
 /* One question and its printed answer. */

@@ -25,8 +25,10 @@ static void put_if(json_t *args, const char *key, const char *text)
     }
 }
 
+/* total_out: trials of the sweep, 0 when only time bounds it. */
 static enum err_code submit(const struct opts *opts,
                             const struct where *where,
+                            uint64_t *total_out,
                             json_t **answer_out,
                             struct err *err)
 {
@@ -37,6 +39,7 @@ static enum err_code submit(const struct opts *opts,
     if (code == ERR_OK) {
         code = spec_file_parse(&file, &spec, err);
     }
+    *total_out = code == ERR_OK ? sweep_spec_trials(spec) : 0;
     sweep_spec_destroy(spec);
     if (code != ERR_OK) {
         return code;
@@ -73,40 +76,64 @@ static bool is_at_rest(const json_t *answer)
            || strcmp(cause, WHERE_CAUSE_PAUSED) != 0;
 }
 
-/* Asks until the sweep rests. A coordinator that goes away is waited for. */
-static enum err_code follow(const struct where *where,
-                            const char *id,
-                            struct progress *progress,
-                            struct err *err)
+struct follow {
+    const struct where *where;
+    const char *id;
+    uint64_t total;
+    struct progress *progress;
+    struct look *look; /* NULL: not connected */
+    bool lost;         /* and that was told */
+};
+
+/* Asks once and shows the answer. */
+static enum err_code
+follow_once(struct follow *follow, bool *rests_out, struct err *err)
+{
+    AUTO_JSON json_t *args = json_object();
+    AUTO_JSON json_t *answer = NULL;
+    struct progress_view view;
+    json_put_str(args, "sweep", follow->id);
+    enum err_code code = ERR_OK;
+    if (follow->look == NULL) {
+        code = look_open(follow->where, &follow->look, err);
+    }
+    if (code == ERR_OK) {
+        code = look_query(follow->look, "progress", args, &answer, err);
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    progress_from_json(answer, &view);
+    view.total = follow->total;
+    progress_show(follow->progress, &view, clock_mono());
+    follow->lost = false;
+    *rests_out = is_at_rest(answer);
+    return ERR_OK;
+}
+
+/* The coordinator went away: told once, and asked again. */
+static void follow_lost(struct follow *follow, const struct err *err)
+{
+    progress_clear(follow->progress);
+    if (!follow->lost) {
+        output_say("%s; trying again", err->msg);
+    }
+    follow->lost = true;
+    look_close(follow->look);
+    follow->look = NULL;
+}
+
+/* Asks until the sweep rests. */
+static enum err_code follow_all(struct follow *follow, struct err *err)
 {
     static const struct timespec pause = { .tv_nsec = FOLLOW_NS };
-    AUTO_LOOK struct look *look = NULL;
-    AUTO_JSON json_t *args = json_object();
-    bool is_lost = false;
-    json_put_str(args, "sweep", id);
+    bool rests = false;
     for (;;) {
-        AUTO_JSON json_t *answer = NULL;
-        enum err_code code = look == NULL ? look_open(where, &look, err) : ERR_OK;
-        if (code == ERR_OK) {
-            code = look_query(look, "progress", args, &answer, err);
-        }
-        if (code == ERR_OK) {
-            struct progress_view view;
-            progress_from_json(answer, &view);
-            progress_show(progress, &view, clock_mono());
-            is_lost = false;
-            if (is_at_rest(answer)) {
-                return ERR_OK;
-            }
-        } else if (code != ERR_CLOSED && code != ERR_TIMEOUT) {
+        enum err_code code = follow_once(follow, &rests, err);
+        if (code == ERR_CLOSED || code == ERR_TIMEOUT) {
+            follow_lost(follow, err);
+        } else if (code != ERR_OK || rests) {
             return code;
-        } else {
-            progress_clear(progress);
-            if (!is_lost) {
-                output_say("%s; trying again", err->msg);
-            }
-            is_lost = true;
-            look_close(mem_take(&look));
         }
         IGNORE_ERR(nanosleep(&pause, NULL), "a signal ends the program");
     }
@@ -119,9 +146,10 @@ int cmd_submit(const struct opts *opts)
     const char *id = NULL;
     struct where where;
     struct progress progress;
+    uint64_t total = 0;
     struct err err = { 0 };
     where_resolve(opts, &where);
-    enum err_code code = submit(opts, &where, &answer, &err);
+    enum err_code code = submit(opts, &where, &total, &answer, &err);
     if (code == ERR_OK) {
         code = json_get_str(answer, "id", "", &id, &err);
     }
@@ -134,7 +162,11 @@ int cmd_submit(const struct opts *opts)
         return status;
     }
     progress_init(&progress, opt_given(opts, OPT_QUIET));
-    code = follow(&where, id, &progress, &err);
+    struct follow follow = {
+        .where = &where, .id = id, .total = total, .progress = &progress
+    };
+    code = follow_all(&follow, &err);
+    look_close(follow.look);
     progress_clear(&progress);
     return code == ERR_OK ? local_run_result(&where, id, false) : output_fail(&err);
 }

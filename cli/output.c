@@ -403,14 +403,32 @@ static bool is_time_key(const char *key)
     return str_ends(str_from(key), STR_LIT("_time")) || strcmp(key, "timestamp") == 0;
 }
 
+/* Text of several lines, indented. */
+static void add_block(const char *text, struct strbuf *out)
+{
+    struct str rest = str_from(text);
+    struct str line;
+    while (str_split_next(&rest, '\n', &line)) {
+        if (line.len > 0 || rest.ptr != NULL) {
+            strbuf_addf(out, "    %.*s\n", STR_ARG(line));
+        }
+    }
+}
+
 static void
 add_member(const char *head, const char *key, const json_t *value, struct strbuf *out)
 {
     struct strbuf name = STRBUF_INIT(NAME_BYTES_MAX * 4);
     strbuf_addf(&name, "%s%s%s", head, head[0] != '\0' ? "." : "", key);
-    strbuf_addf(out, "%-18s ", strbuf_cstr(&name));
-    add_cell(value, is_time_key(key) ? OUTPUT_TIME : OUTPUT_TEXT, out);
-    strbuf_addc(out, '\n');
+    const char *text = json_string_value(value);
+    if (text != NULL && strchr(text, '\n') != NULL) {
+        strbuf_addf(out, "%s\n", strbuf_cstr(&name));
+        add_block(text, out);
+    } else {
+        strbuf_addf(out, "%-18s ", strbuf_cstr(&name));
+        add_cell(value, is_time_key(key) ? OUTPUT_TIME : OUTPUT_TEXT, out);
+        strbuf_addc(out, '\n');
+    }
     strbuf_fini(&name);
 }
 

@@ -187,10 +187,8 @@ void progress_from_json(const json_t *answer, struct progress_view *out)
     const char *state = json_string_value(json_object_get(answer, "state"));
     const char *name = json_string_value(json_object_get(answer, "name"));
     const json_t *trials = json_object_get(answer, "trials");
-    const json_t *total = json_object_get(answer, "trials_total");
     *out = (struct progress_view){
         .name = name != NULL ? name : "",
-        .total = (uint64_t)json_integer_value(total),
         .paused = state != NULL && strcmp(state, "paused") == 0,
     };
     for (size_t i = 0; i < TRIAL_STATE_NR; i++) {
@@ -199,7 +197,4 @@ void progress_from_json(const json_t *answer, struct progress_view *out)
     }
     const json_t *best = json_object_get(answer, "best");
     out->has_best = best != NULL && json_f64_value(best, &out->best) == ERR_OK;
-    const json_t *trial = json_object_get(answer, "best_trial");
-    out->has_best_trial = json_is_integer(trial);
-    out->best_trial = (uint32_t)json_integer_value(trial);
 }

@@ -56,7 +56,8 @@ void progress_line(const struct progress *progress,
 /* From the engine's own summary. */
 void progress_from_summary(const struct sweep_summary *summary,
                            struct progress_view *out);
-/* From the answer to the look-up `progress`; borrows the name from it. */
+/* From the answer to the look-up `progress`; borrows the name from it. It knows neither
+ * the total nor which trial is best. */
 void progress_from_json(const json_t *answer, struct progress_view *out);
 
 #endif
