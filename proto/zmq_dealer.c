@@ -250,7 +250,7 @@ static void dealer_flush(struct zmq_dealer *dealer)
     }
 }
 
-static void dealer_before_wait(void *ctx, bool drained)
+static bool dealer_before_wait(void *ctx, bool drained)
 {
     struct zmq_dealer *dealer = dealer_from(ctx);
     if (!dealer->leaving) {
@@ -258,6 +258,7 @@ static void dealer_before_wait(void *ctx, bool drained)
     } else if (drained) {
         dealer_peer_down(dealer);
     }
+    return !list_is_empty(&dealer->backlog.frames);
 }
 
 static size_t dealer_backlog(const struct transport *t, uint64_t peer)

@@ -48,7 +48,7 @@ enum err_code zmq_end_open(struct zmq_end *end,
 struct zmq_end_hooks {
     bool (*read_one)(void *ctx);
     bool (*read_event)(void *ctx); /* reads one monitor event */
-    void (*before_wait)(void *ctx, bool drained);
+    bool (*before_wait)(void *ctx, bool drained);
 };
 /* Starts both watchers. */
 enum err_code zmq_end_watch(struct zmq_end *end,

@@ -322,7 +322,7 @@ static bool peer_flush(struct zmq_router *router, struct zmq_peer *peer)
     return true;
 }
 
-static void router_before_wait(void *ctx, bool drained)
+static bool router_before_wait(void *ctx, bool drained)
 {
     struct zmq_router *router = router_from(ctx);
     const struct transport *base = &router->end.base;
@@ -336,13 +336,14 @@ static void router_before_wait(void *ctx, bool drained)
             }
         }
         if (base->closing) {
-            return;
+            return false;
         }
     }
     if (!list_is_empty(&router->dead)
         && (drained || ++router->dead_waits > DEAD_WAITS_MAX)) {
         tell_dead(router);
     }
+    return !base->closing && !list_is_empty(&router->stuck);
 }
 
 static size_t router_backlog(const struct transport *t, uint64_t number)

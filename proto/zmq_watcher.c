@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* zmq_watcher.c – a ZeroMQ socket as an event source of a uv loop.
  *
- * Owns: the four uv handles of one socket.
+ * Owns: the five uv handles of one socket.
  * Knows: that ZMQ_FD is edge-triggered and only says "look at ZMQ_EVENTS"; and that any
  * call on the socket, also a send from a timer, may swallow the edge.
  * Does not know: what is in the messages.
@@ -11,13 +11,20 @@
  * loop from blocking, and `check` reads after the poll phase. A send that comes after
  * that look (from another handle's prepare) starts `idle` too. Reading stops after a
  * budget, with idle on, so that a flood of messages cannot starve timers and processes.
- * Polling is for READABLE only, also to learn that a send may go on. */
+ * Polling is for READABLE only, also to learn that a send may go on. That edge can be
+ * swallowed between the last attempt to send and the blocking, and for a ROUTER nothing
+ * tells it apart afterwards; so while frames wait, a timer (1 ms, doubling to 64 ms)
+ * has them tried again whatever happens. */
 #include "proto/zmq_watcher.h"
 
 #include "base/assert.h"
 
 #include <errno.h>
 #include <zmq.h>
+
+/* Delays of further attempts to send. */
+#define RETRY_MS_MIN 1
+#define RETRY_MS_MAX 64
 
 static bool socket_readable(void *socket)
 {
@@ -52,9 +59,33 @@ static void drain(struct zmq_watcher *watcher)
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
+    struct zmq_watcher *watcher = poll->data;
     UNUSED(status);
     UNUSED(events);
-    drain(poll->data);
+    /* The edge has come; a swallowed one later is to be noticed fast again. */
+    watcher->retry_ms = RETRY_MS_MIN;
+    uv_timer_stop(&watcher->retry);
+    drain(watcher);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct zmq_watcher *watcher = timer->data; /* that the loop comes round is enough */
+    watcher->retry_ms *= watcher->retry_ms < RETRY_MS_MAX ? 2 : 1;
+}
+
+static void retry_set(struct zmq_watcher *watcher, bool on)
+{
+    if (watcher->closing) {
+        return;
+    }
+    if (!on) {
+        watcher->retry_ms = RETRY_MS_MIN;
+        uv_timer_stop(&watcher->retry);
+    } else if (!uv_is_active((uv_handle_t *)&watcher->retry)) {
+        int rc = uv_timer_start(&watcher->retry, on_retry, watcher->retry_ms, 0);
+        ASSERT(rc == 0);
+    }
 }
 
 static void on_prepare(uv_prepare_t *prepare)
@@ -62,7 +93,7 @@ static void on_prepare(uv_prepare_t *prepare)
     struct zmq_watcher *watcher = prepare->data;
     bool readable = socket_readable(watcher->socket);
     if (watcher->before_wait != NULL) {
-        watcher->before_wait(watcher->ctx, !readable);
+        retry_set(watcher, watcher->before_wait(watcher->ctx, !readable));
         /* It may have sent, which may have swallowed an edge. */
         readable = !watcher->closing && socket_readable(watcher->socket);
     }
@@ -106,15 +137,18 @@ enum err_code zmq_watcher_start(struct zmq_watcher *watcher,
     }
     watcher->socket = socket;
     watcher->closing = false;
-    watcher->open = 4;
+    watcher->open = 5;
+    watcher->retry_ms = RETRY_MS_MIN;
     watcher->poll.data = watcher;
     watcher->prepare.data = watcher;
     watcher->check.data = watcher;
     watcher->idle.data = watcher;
+    watcher->retry.data = watcher;
     /* None of these can fail with a callback given and a fresh handle. */
     rc = uv_prepare_init(loop, &watcher->prepare);
     rc |= uv_check_init(loop, &watcher->check);
     rc |= uv_idle_init(loop, &watcher->idle);
+    rc |= uv_timer_init(loop, &watcher->retry);
     rc |= uv_poll_start(&watcher->poll, UV_READABLE, on_poll);
     rc |= uv_prepare_start(&watcher->prepare, on_prepare);
     rc |= uv_check_start(&watcher->check, on_check);
@@ -143,4 +177,5 @@ void zmq_watcher_close(struct zmq_watcher *watcher, void (*closed)(void *ctx))
     uv_close((uv_handle_t *)&watcher->prepare, on_handle_closed);
     uv_close((uv_handle_t *)&watcher->check, on_handle_closed);
     uv_close((uv_handle_t *)&watcher->idle, on_handle_closed);
+    uv_close((uv_handle_t *)&watcher->retry, on_handle_closed);
 }

@@ -20,16 +20,19 @@ struct zmq_watcher {
      * ZeroMQ socket, but may call zmq_watcher_close. */
     bool (*read_one)(void *ctx);
     /* Runs before the loop blocks; may be NULL. For sends that had to wait and for what
-     * must follow a complete drain (`drained` says whether the socket is empty). */
-    void (*before_wait)(void *ctx, bool drained);
+     * must follow a complete drain (`drained` says whether the socket is empty). True
+     * when frames still wait to be sent: it is then called again soon. */
+    bool (*before_wait)(void *ctx, bool drained);
     void *ctx;
     void (*closed)(void *ctx);
     uv_poll_t poll;
     uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t idle;
-    unsigned open; /* uv handles not yet closed */
-    bool settled;  /* prepare has looked, check has not come yet */
+    uv_timer_t retry;  /* runs while before_wait has frames waiting */
+    uint64_t retry_ms; /* its next delay */
+    unsigned open;     /* uv handles not yet closed */
+    bool settled;      /* prepare has looked, check has not come yet */
     bool closing;
 };
 

@@ -346,6 +346,89 @@ static void test_not_a_coordinator(void **state)
     net_fini(&net);
 }
 
+/* ---- two loops ---- */
+
+#define BURST 30000u
+
+/* A server with a loop and a thread of its own, so that nothing but the socket wakes
+ * the client's loop. It answers when it has heard BURST frames. */
+struct remote {
+    struct net net;
+    struct side side;
+    uv_sem_t ready;
+    bool done;
+};
+
+static void
+remote_recv(struct side *side, uint64_t peer, const uint8_t *data, size_t len)
+{
+    struct remote *remote = side->data;
+    uint32_t number = frame_number(data, len);
+    if (number == BURST) {
+        remote->done = true;
+    } else if (number == BURST - 1) {
+        IGNORE_ERR(side_send(side, peer, number, SMALL), "the client notices");
+    }
+}
+
+static void remote_main(void *arg)
+{
+    struct remote *remote = arg;
+    net_init(&remote->net, NET_TCP);
+    net_listen(&remote->net, &remote->side, 0);
+    remote->side.data = remote;
+    remote->side.on_recv = remote_recv;
+    uv_sem_post(&remote->ready);
+    net_until(&remote->net, remote->done);
+    side_close(&remote->side);
+    net_fini(&remote->net);
+}
+
+/* Sends until the backlog is full. */
+static void burst(struct side *client, uint64_t peer)
+{
+    uint32_t *next = client->data;
+    while (*next < BURST && side_send(client, peer, *next, SMALL) == ERR_OK) {
+        (*next)++;
+    }
+}
+
+/* The edge that says "send on" may be swallowed by the look before blocking. */
+static void test_send_goes_on(void **state)
+{
+    UNUSED(state);
+    struct remote remote = { .done = false };
+    struct net net;
+    struct side client;
+    uint32_t next = 0;
+    uv_thread_t thread;
+    assert_int_equal(uv_sem_init(&remote.ready, 0), 0);
+    assert_int_equal(uv_thread_create(&thread, remote_main, &remote), 0);
+    uv_sem_wait(&remote.ready);
+    for (unsigned round = 0; round < 20; round++) {
+        net_init(&net, NET_TCP);
+        memcpy(net.endpoint, remote.net.endpoint, sizeof net.endpoint);
+        side_init(&net, &client);
+        struct transport_zmq_config config = net_client_config(&net, &client);
+        config.backlog_bytes_max = 4000;
+        struct err err = { 0 };
+        assert_ok(transport_zmq_connect(&config, &client.t, &err), &err);
+        next = 0;
+        client.data = &next;
+        client.on_drained = burst;
+        net_until(&net, client.peer != 0);
+        burst(&client, client.peer);
+        net_until(&net, client.recvs == 1);
+        if (round == 19) {
+            assert_code(side_send(&client, client.peer, BURST, SMALL), ERR_OK);
+        }
+        side_close(&client);
+        net_fini(&net);
+    }
+    assert_int_equal(uv_thread_join(&thread), 0);
+    uv_sem_destroy(&remote.ready);
+}
+
 /* ---- addresses ---- */
 
 static void test_ipc_mode(void **state)
@@ -475,6 +558,7 @@ int main(void)
         TEST(test_silent_connection),
         TEST(test_nobody_there),
         TEST(test_not_a_coordinator),
+        TEST(test_send_goes_on),
         TEST(test_ipc_mode),
         TEST(test_ipc_stale_file),
         TEST(test_ipc_long_path),
