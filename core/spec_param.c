@@ -188,10 +188,13 @@ static enum err_code read_bounds(const struct spec_reader *r,
 {
     char found[SPEC_DESCRIBE_SIZE];
     bool whole = param->kind == PARAM_INT;
-    if (node->kind != YAML_SEQ || node->len != 2) {
+    if (node->kind != YAML_SEQ) {
         return spec_fail(r, node, "'%s' needs two bounds, [low, high], not %s", name,
-                         node->kind == YAML_SEQ ? (node->len < 2 ? "fewer" : "more")
-                                                : spec_describe(node, found));
+                         spec_describe(node, found));
+    }
+    if (node->len != 2) {
+        return spec_fail(r, node, "'%s' needs two bounds, [low, high], not %zu", name,
+                         node->len);
     }
     enum err_code code = read_bound(r, node->items[0], name, whole, &param->low);
     if (code == ERR_OK) {

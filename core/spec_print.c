@@ -85,15 +85,19 @@ static void put_share(double share, struct strbuf *out)
 static void put_program(const struct sweep_spec *spec, struct strbuf *out)
 {
     const struct project *project = &spec->project;
-    bool from_entry = spec->command == NULL || spec->command_from_entry;
+    /* Without a command (ask-tell) a default project would ask for an MLproject file.
+     */
+    if (spec->command == NULL && strcmp(project->path, ".") == 0 && !project->copy) {
+        return;
+    }
     strbuf_adds(out, "project: {path: ");
     put_text(project->path, out);
-    if (from_entry && spec->command != NULL) {
+    if (spec->command_from_entry) {
         strbuf_adds(out, ", entry: ");
         put_text(project->entry, out);
     }
     strbuf_addf(out, ", copy: %s}\n", project->copy ? "true" : "false");
-    if (from_entry) {
+    if (spec->command == NULL || spec->command_from_entry) {
         return;
     }
     strbuf_adds(out, "command: [");
@@ -271,7 +275,7 @@ static void put_lists(const struct sweep_spec *spec, struct strbuf *out)
     }
     for (size_t i = 0; i < spec->tags_len; i++) {
         strbuf_adds(out, "  ");
-        strbuf_adds(out, spec->tags[i].key);
+        put_text(spec->tags[i].key, out);
         strbuf_adds(out, ": ");
         put_text(spec->tags[i].value, out);
         strbuf_addc(out, '\n');

@@ -118,6 +118,19 @@ static void advise(struct str name,
     strbuf_addc(out, ')');
 }
 
+static enum err_code unknown_in(const struct spec_reader *r,
+                                const struct yaml_node *node,
+                                struct str place,
+                                const char *const *candidates,
+                                size_t candidates_len)
+{
+    char found[SPEC_DESCRIBE_SIZE];
+    struct strbuf AUTO_STRBUF advice = STRBUF_INIT(ERR_MSG_SIZE);
+    advise(str_from(node->text), candidates, candidates_len, &advice);
+    return spec_fail(r, node, "unknown key %s in %.*s%s", spec_describe(node, found),
+                     STR_ARG(place), strbuf_cstr(&advice));
+}
+
 enum err_code spec_unknown(const struct spec_reader *r,
                            const struct yaml_node *node,
                            const char *kind,
@@ -148,15 +161,19 @@ enum err_code spec_known_keys(const struct spec_reader *r,
                               size_t keys_len)
 {
     char found[SPEC_DESCRIBE_SIZE];
+    struct strbuf AUTO_STRBUF place = STRBUF_INIT(ERR_MSG_SIZE);
+    if (what != NULL) {
+        strbuf_addf(&place, "'%s'", what);
+    } else {
+        strbuf_adds(&place, "the sweep file");
+    }
     if (node->kind != YAML_MAP) {
-        return spec_fail(r, node, "'%s' must be a map, not %s", what,
+        return spec_fail(r, node, "%s must be a map, not %s", strbuf_cstr(&place),
                          spec_describe(node, found));
     }
     for (size_t i = 0; i < node->len; i++) {
         if (!is_one_of(node->keys[i]->text, keys, keys_len)) {
-            struct strbuf AUTO_STRBUF kind = STRBUF_INIT(ERR_MSG_SIZE);
-            strbuf_addf(&kind, "key in '%s':", what);
-            return spec_unknown(r, node->keys[i], strbuf_cstr(&kind), keys, keys_len);
+            return unknown_in(r, node->keys[i], strbuf_str(&place), keys, keys_len);
         }
     }
     return ERR_OK;

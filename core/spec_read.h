@@ -41,7 +41,8 @@ enum err_code spec_fail_at(const struct spec_reader *r,
 #define SPEC_DESCRIBE_SIZE 64
 const char *spec_describe(const struct yaml_node *node, char buf[SPEC_DESCRIBE_SIZE]);
 
-/* The node is a map and has no other keys than these; names the nearest known one. */
+/* The node is a map and has no other keys than these; names the nearest known one. what
+ * NULL stands for the whole file. */
 MUST_USE
 enum err_code spec_known_keys(const struct spec_reader *r,
                               const struct yaml_node *node,

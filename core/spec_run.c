@@ -222,8 +222,7 @@ static enum err_code read_checkpoint(const struct spec_reader *r,
     }
     if (is_text(node, "local") || yaml_get(node, "path") != NULL) {
         return spec_unsupported(r, node,
-                                "'run.checkpoint' other than none is not "
-                                "available yet");
+                                "only 'run.checkpoint: none' is available yet");
     }
     return spec_fail(r, node,
                      "'run.checkpoint' must be none, local or {path: FOLDER}, "

@@ -183,8 +183,7 @@ static enum err_code read_head(const struct spec_reader *r,
         return spec_fail(r, root, "a sweep file must be a map of keys, not %s",
                          spec_describe(root, found));
     }
-    enum err_code code =
-        spec_known_keys(r, root, "the sweep file", top_keys, ARRAY_LEN(top_keys));
+    enum err_code code = spec_known_keys(r, root, NULL, top_keys, ARRAY_LEN(top_keys));
     if (code == ERR_OK) {
         code = check_version(r, root);
     }
