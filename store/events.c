@@ -33,6 +33,7 @@ enum event_flags {
     EVENT_COUNTS = 1u << 4,
     EVENT_FENCED = 1u << 5,
     EVENT_HAS_VALUE = 1u << 6,
+    EVENT_DRAIN = 1u << 7,
 };
 
 /* The columns that differ by kind. */
@@ -109,7 +110,8 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
         return;
     case REC_SWEEP_STATE:
         row->state = (int64_t)record->as.sweep_state.state;
-        row->flags = flag(record->as.sweep_state.by_user, EVENT_BY_USER);
+        row->flags = flag(record->as.sweep_state.by_user, EVENT_BY_USER)
+                     | flag(record->as.sweep_state.drain, EVENT_DRAIN);
         return;
     case REC_AGENT:
         put_agent(&record->as.agent, row, blob);
@@ -307,6 +309,7 @@ static bool get_body(struct stmt *row,
     case REC_SWEEP_STATE:
         out->as.sweep_state.state = (enum sweep_state)state;
         out->as.sweep_state.by_user = has_flag(row, EVENT_BY_USER);
+        out->as.sweep_state.drain = has_flag(row, EVENT_DRAIN);
         return state < SWEEP_STATE_NR;
     case REC_AGENT:
         get_agent(row, in, &out->as.agent);

@@ -75,6 +75,7 @@ add_sweep_state(struct records *records, uint32_t sweep, enum sweep_state state)
     struct record *record =
         add_plain(records, REC_SWEEP_STATE, (struct attempt_key){ .sweep = sweep }, 0);
     record->as.sweep_state.state = state;
+    record->as.sweep_state.drain = state == SWEEP_STOPPED;
     return record;
 }
 
@@ -294,6 +295,7 @@ static void assert_body_eq(const struct record *a, const struct record *b)
     } else if (a->kind == REC_SWEEP_STATE) {
         assert_int_equal(a->as.sweep_state.state, b->as.sweep_state.state);
         assert_int_equal(a->as.sweep_state.by_user, b->as.sweep_state.by_user);
+        assert_int_equal(a->as.sweep_state.drain, b->as.sweep_state.drain);
     } else if (a->kind == REC_TRIAL_STATE) {
         assert_int_equal(a->as.trial_state.state, b->as.trial_state.state);
     }
