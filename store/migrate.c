@@ -79,9 +79,10 @@ static enum err_code migrate_step(struct db *db, int64_t version, struct err *er
     if (code != ERR_OK) {
         return code;
     }
+    int64_t reached = version + 1;
     AUTO_FREE char *pragmas =
         mem_printf("PRAGMA application_id = %d; PRAGMA user_version = %lld",
-                   APPLICATION_ID, (long long)(version + 1));
+                   APPLICATION_ID, (long long)reached);
     return db_exec(db, pragmas, err);
 }
 
@@ -121,6 +122,9 @@ enum err_code migrate_check(struct db *db, struct err *err)
     int64_t version = 0;
     bool empty = false;
     enum err_code code = read_version(db, &version, &empty, err);
+    if (code == ERR_OK && empty) {
+        return err_set(err, ERR_NOTFOUND, "'%s' is still empty", db->path);
+    }
     if (code == ERR_OK && version < migrate_version()) {
         return err_set(err, ERR_VERSION,
                        "'%s' has schema version %lld, this winnow reads %lld: open it "

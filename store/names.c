@@ -53,7 +53,7 @@ names_key(struct store *store, const char *name, int64_t *key_out, struct err *e
         map_str_fini(&store->names);
         map_str_init(&store->names);
     }
-    IGNORE_ERR(map_str_set(&store->names, view, (void *)(uintptr_t)key) != NULL,
+    IGNORE_ERR(map_str_set(&store->names, view, map_number((uintptr_t)key)) != NULL,
                "it was not there");
     *key_out = key;
     return ERR_OK;

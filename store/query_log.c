@@ -115,7 +115,9 @@ read_piece(const char *path, int64_t offset, char *bytes, size_t *len, struct er
 static void put_data(json_t *answer, char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        bytes[i] = bytes[i] == '\0' ? (char)0xff : bytes[i];
+        if (bytes[i] == '\0') {
+            bytes[i] = '\xff';
+        }
     }
     bytes[len] = '\0';
     json_put_str(answer, "data", bytes);

@@ -105,7 +105,7 @@ check_args(const struct verb *verb, const json_t *args, struct err *err)
                        verb->name);
     }
     /* Iteration takes a mutable object but does not change it. */
-    json_t *object = (json_t *)(uintptr_t)args;
+    json_t *object = map_number((uintptr_t)args);
     for (void *at = json_object_iter(object); at != NULL;
          at = json_object_iter_next(object, at)) {
         const char *name = json_object_iter_key(at);

@@ -96,13 +96,17 @@ static enum err_code find_in_index(struct store_reader *reader,
                                    struct hits *hits,
                                    struct err *err)
 {
-    char low[RUN_ID_DIGITS + 1];
-    char high[RUN_ID_DIGITS + 1];
+    char low[RUN_ID_DIGITS];
+    char high[RUN_ID_DIGITS];
     size_t len = strlen(prefix);
-    memset(low, '0', RUN_ID_DIGITS);
-    memset(high, 'f', RUN_ID_DIGITS);
-    memcpy(low, prefix, len);
-    memcpy(high, prefix, len);
+    for (size_t i = 0; i < RUN_ID_DIGITS; i++) {
+        low[i] = '0';
+        high[i] = 'f';
+        if (i < len) {
+            low[i] = prefix[i];
+            high[i] = prefix[i];
+        }
+    }
     uint8_t from[16];
     uint8_t to[16];
     uuid_from_hex(low, from);

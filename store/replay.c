@@ -53,7 +53,7 @@ static void track(struct replay *replay, const struct record *record)
     if (record->kind == REC_ASSIGNED) {
         struct live live = { .run = record->run_key, .key = record->key };
         vec_push(&replay->live, live);
-        void *at = (void *)(uintptr_t)replay->live.len;
+        void *at = map_number(replay->live.len);
         IGNORE_ERR(map_u64_set(&replay->live_index, key, at) != NULL,
                    "the newest assignment counts");
     } else if (record->kind == REC_ENDED) {
@@ -133,7 +133,7 @@ static uint32_t column_name(struct point_columns *points, const char *name)
     }
     size_t index = points->names.len;
     vec_push(&points->names, NULL);
-    void *old = map_str_set(&points->index, view, (void *)(uintptr_t)(index + 1));
+    void *old = map_str_set(&points->index, view, map_number(index + 1));
     ASSERT(old == NULL);
     return (uint32_t)index;
 }

@@ -43,7 +43,7 @@ struct run_change *runs_change(struct batch *batch, uint64_t run)
         struct run_change fresh = { .run = run };
         vec_push(&batch->runs, fresh);
         known = batch->runs.len;
-        void *old = map_u64_set(&batch->run_index, run, (void *)known);
+        void *old = map_u64_set(&batch->run_index, run, map_number(known));
         ASSERT(old == NULL);
     }
     return &batch->runs.ptr[known - 1];

@@ -163,7 +163,9 @@ void store_close(struct store *store)
         return;
     }
     if (store->db.raw != NULL && store->home_id[0] != '\0') {
-        IGNORE_ERR(db_exec(&store->db, "PRAGMA optimize", NULL), "only a hint");
+        IGNORE_ERR(
+            db_exec(&store->db, "PRAGMA analysis_limit = 400; PRAGMA optimize", NULL),
+            "only a hint");
     }
     /* The last connection checkpoints the WAL and removes it. */
     db_close(&store->db);

@@ -36,6 +36,12 @@ enum run_status {
 /* All sweeps belong to MLflow's experiment "0". */
 #define EXPERIMENT_DEFAULT 0
 
+/* A small number as a value of a map. */
+static inline void *map_number(uintptr_t number)
+{
+    return (void *)number; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 /* ---- migrate.c ---- */
 
 /* Makes or moves the schema up to ours. ERR_VERSION when it is newer. */

@@ -108,6 +108,7 @@ sweeps_state(struct store *store, const struct record *record, struct err *err)
     if (code != ERR_OK) {
         return code;
     }
+    ASSERT(ref != NULL);
     enum sweep_state state = record->as.sweep_state.state;
     struct stmt *stmt = stmt_use(&store->db, SQL_SWEEP_STATE);
     bind_i64(stmt, record->key.sweep);
@@ -160,7 +161,9 @@ enum err_code sweeps_ref(struct store *store,
     }
     stmt_end(stmt);
     remember(store, sweep, ref);
-    *ref_out = map_u64_get(&store->sweeps, sweep);
+    known = map_u64_get(&store->sweeps, sweep);
+    ASSERT(known != NULL);
+    *ref_out = known;
     return ERR_OK;
 }
 
