@@ -262,11 +262,18 @@ static void on_trouble(void *ctx, const struct err *err)
                     log_quote(str_from(err->msg), quoted, sizeof quoted));
 }
 
-static const struct store_thread_callbacks STORE_CALLBACKS = { .committed =
-                                                                   on_committed,
-                                                               .disk = on_disk,
-                                                               .failed = on_failed,
-                                                               .trouble = on_trouble };
+static enum err_code
+open_store_thread(struct coordinator *c, struct store *store, struct err *err)
+{
+    struct store_thread_config config = { .loop = c->loop,
+                                          .home = c->home,
+                                          .cb = { .committed = on_committed,
+                                                  .disk = on_disk,
+                                                  .failed = on_failed,
+                                                  .trouble = on_trouble },
+                                          .ctx = c };
+    return store_thread_start(&config, store, &c->store, err);
+}
 
 static void on_query_done(
     void *ctx, uint64_t peer, uint64_t id, enum err_code code, char *text, size_t len)
@@ -462,8 +469,7 @@ enum err_code coordinator_create(const struct coordinator_config *config,
         code = links_open(c, config->listen, config->keys_dir, err);
     }
     if (code == ERR_OK) {
-        code = store_thread_start(c->loop, c->home, store, &STORE_CALLBACKS, c,
-                                  &c->store, err);
+        code = open_store_thread(c, store, err);
     }
     if (code != ERR_OK) {
         links_abandon(c);

@@ -46,7 +46,7 @@ enum link_kind {
 #define COORDINATOR_INBOX_BYTES_MAX ((size_t)32 * 1024 * 1024)
 /* A sweep file with its MLproject: they must fit the message Sweep, with their frame.
  */
-#define COORDINATOR_SWEEP_BYTES_MAX ((size_t)2 * 1024 * 1024 - 16 * 1024)
+#define COORDINATOR_SWEEP_BYTES_MAX ((size_t)2032 * 1024)
 
 struct link {
     struct coordinator *owner;

@@ -22,18 +22,22 @@ static void give_up(struct coordinator *c, struct session *session)
     coordinator_wake(c);
 }
 
-static void note_state(struct coordinator *c,
+static void log_connected(const struct coordinator *c, const struct session *session)
+{
+    char quoted[NAME_BYTES_MAX * 2];
+    COORDINATOR_LOG(c, LOG_LEVEL_INFO, "agent_connected", "agent=%s",
+                    log_quote(str_from(session->agent_id), quoted, sizeof quoted));
+}
+
+static void note_state(const struct coordinator *c,
                        struct session *session,
                        const struct message *message)
 {
-    char quoted[NAME_BYTES_MAX * 2];
     switch (message->kind) {
     case TO_AGENT_WELCOME:
         if (!session->ready) {
             session->ready = true;
-            COORDINATOR_LOG(
-                c, LOG_LEVEL_INFO, "agent_connected", "agent=%s",
-                log_quote(str_from(session->agent_id), quoted, sizeof quoted));
+            log_connected(c, session);
         }
         break;
     case TO_AGENT_HELLO_WANTED:
@@ -126,6 +130,13 @@ static void fx_sweep_ended(struct coordinator *c, const struct fx_sweep_ended *f
     }
 }
 
+static void fx_warn(const struct coordinator *c, const char *text)
+{
+    char quoted[1024];
+    COORDINATOR_LOG(c, LOG_LEVEL_WARN, "warning", "text=%s",
+                    log_quote(str_from(text), quoted, sizeof quoted));
+}
+
 void effects_drained(struct coordinator *c)
 {
     if (c->cb.on_drained != NULL && c->phase == PHASE_RUN && !c->drained) {
@@ -152,12 +163,9 @@ static void effect_run(struct coordinator *c, const struct effect *effect)
     case FX_DRAINED:
         effects_drained(c);
         return;
-    case FX_WARN: {
-        char quoted[1024];
-        COORDINATOR_LOG(c, LOG_LEVEL_WARN, "warning", "text=%s",
-                        log_quote(str_from(effect->as.warning), quoted, sizeof quoted));
+    case FX_WARN:
+        fx_warn(c, effect->as.warning);
         return;
-    }
     case FX_PERSIST:
     case FX_KIND_NR:
         break;

@@ -50,11 +50,11 @@ static enum err_code reply_find(struct outbox *outbox, char **json_out, struct e
     return code;
 }
 
-static enum err_code steer(struct store *store,
-                           struct engine *engine,
-                           const struct ev_steer *steer,
-                           char **json_out,
-                           struct err *err)
+static enum err_code steer_store(struct store *store,
+                                 struct engine *engine,
+                                 const struct ev_steer *steer,
+                                 char **json_out,
+                                 struct err *err)
 {
     struct effects effects = { 0 };
     struct outbox *outbox = outbox_create();
@@ -77,7 +77,7 @@ static enum err_code steer(struct store *store,
 }
 
 enum err_code coordinator_offline_steer(const char *home,
-                                        const struct ev_steer *ev,
+                                        const struct ev_steer *steer,
                                         char **json_out,
                                         struct err *err)
 {
@@ -90,7 +90,7 @@ enum err_code coordinator_offline_steer(const char *home,
     }
     code = wiring_engine(store, &options, &engine, err);
     if (code == ERR_OK) {
-        code = steer(store, engine, ev, json_out, err);
+        code = steer_store(store, engine, steer, json_out, err);
         engine_destroy(engine);
     }
     store_close(store);

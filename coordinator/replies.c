@@ -37,11 +37,14 @@ static bool reply_send(struct session *session, struct reply *reply)
             len = REPLIES_PART_BYTES;
         }
         more = reply->sent + len < reply->len;
+        struct wire_reply part = { .id = reply->id,
+                                   .code = reply->code,
+                                   .data = len > 0 ? reply->text + reply->sent : NULL,
+                                   .len = len,
+                                   .more = more };
         uint8_t *data = NULL;
         size_t data_len = 0;
-        const char *part = len > 0 ? reply->text + reply->sent : NULL;
-        enum err_code code =
-            wire_pack_reply(reply->id, reply->code, part, len, more, &data, &data_len);
+        enum err_code code = wire_pack_reply(&part, &data, &data_len);
         ASSERT(code == ERR_OK);
         code = session_send(session, data, data_len);
         if (code == ERR_AGAIN) {

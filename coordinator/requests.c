@@ -27,18 +27,18 @@ struct request {
     uint64_t id;
     const char *verb;
     const char *args_text;
-    const json_t *args;
+    json_t *args;
 };
 
 /* Answers or hands on; on an error nothing was done and the caller answers. */
 typedef enum err_code (*verb_fn)(const struct request *request, struct err *err);
 
 static enum err_code
-members_check(const json_t *args, const char *const *known, struct err *err)
+members_check(json_t *args, const char *const *known, struct err *err)
 {
     const char *key = NULL;
     json_t *value = NULL;
-    json_object_foreach((json_t *)(uintptr_t)args, key, value)
+    json_object_foreach(args, key, value)
     {
         size_t i = 0;
         while (known[i] != NULL && strcmp(known[i], key) != 0) {
@@ -152,7 +152,7 @@ static enum err_code on_submit(const struct request *request, struct err *err)
 {
     static const char *const KNOWN[] = { "text",      "source", "mlproject",
                                          "directory", "new",    NULL };
-    const json_t *args = request->args;
+    json_t *args = request->args;
     struct ev_submit submit = { .source = "sweep.yaml" };
     enum err_code code = members_check(args, KNOWN, err);
     if (code == ERR_OK) {
@@ -185,7 +185,7 @@ static enum err_code
 steer(const struct request *request, enum steer_verb verb, struct err *err)
 {
     static const char *const KNOWN[] = { "sweep", "cause", "drain", NULL };
-    const json_t *args = request->args;
+    json_t *args = request->args;
     struct ev_steer ev = { .verb = verb, .cause = "by user" };
     enum err_code code = members_check(args, KNOWN, err);
     if (code == ERR_OK) {

@@ -250,20 +250,17 @@ static enum err_code threads_start(struct store_thread *st, struct err *err)
     return ERR_OK;
 }
 
-enum err_code store_thread_start(struct uv_loop_s *loop,
-                                 const char *home,
+enum err_code store_thread_start(const struct store_thread_config *config,
                                  struct store *store,
-                                 const struct store_thread_callbacks *cb,
-                                 void *ctx,
                                  struct store_thread **out,
                                  struct err *err)
 {
     struct store_thread *st = mem_alloc(sizeof *st);
-    st->loop = loop;
-    st->home = mem_strdup(home);
+    st->loop = config->loop;
+    st->home = mem_strdup(config->home);
     st->store = store;
-    st->cb = *cb;
-    st->ctx = ctx;
+    st->cb = config->cb;
+    st->ctx = config->ctx;
     st->batch.kind = RESULT_APPLIED;
     st->checkpoint_job.kind = RESULT_CHECKPOINT;
     st->writer_jobs = mpsc_create(QUEUE_CAP);

@@ -33,13 +33,16 @@ struct store_thread_callbacks {
     void (*trouble)(void *ctx, const struct err *err);
 };
 
-/* Starts both threads. Takes `store` (closed by store_thread_close) only on success.
- * Everything else is borrowed or copied; loop must outlive the thread. */
-enum err_code store_thread_start(struct uv_loop_s *loop,
-                                 const char *home,
+struct store_thread_config {
+    struct uv_loop_s *loop; /* borrowed; outlives the threads */
+    const char *home;       /* copied */
+    struct store_thread_callbacks cb;
+    void *ctx; /* for cb */
+};
+
+/* Starts both threads. Takes `store` (closed by store_thread_close) only on success. */
+enum err_code store_thread_start(const struct store_thread_config *config,
                                  struct store *store,
-                                 const struct store_thread_callbacks *cb,
-                                 void *ctx,
                                  struct store_thread **out,
                                  struct err *err) MUST_USE;
 

@@ -54,12 +54,17 @@ enum err_code wire_pack(struct wire *wire,
                         size_t *len_out,
                         struct err *err) MUST_USE;
 
-/* Frame of a Reply that holds one part of an answer (data is only read). */
-enum err_code wire_pack_reply(uint64_t id,
-                              enum err_code code,
-                              const char *data,
-                              size_t len,
-                              bool more,
+/* One part of an answer to a client. */
+struct wire_reply {
+    uint64_t id;
+    enum err_code code;
+    const char *data; /* only read; may be NULL when len is 0 */
+    size_t len;
+    bool more; /* further parts follow */
+};
+
+/* Its frame. ERR_TOOBIG when a part is too long for a message. */
+enum err_code wire_pack_reply(const struct wire_reply *reply,
                               uint8_t **data_out,
                               size_t *len_out) MUST_USE;
 

@@ -58,7 +58,7 @@ static enum err_code pack_welcome(const struct wire *wire,
     codec_init_welcome(&env, &body);
     size_t len = from->verdicts_len;
     AUTO_FREE struct verdict_out *verdicts = mem_alloc_array(len, sizeof *verdicts);
-    AUTO_FREE Winnow__Verdict **pointers = mem_alloc_array(len, sizeof *pointers);
+    AUTO_FREE Winnow__Verdict **pointers = mem_alloc_array(len, sizeof(void *));
     for (size_t i = 0; i < len; i++) {
         verdict_write(&from->verdicts[i], &verdicts[i]);
         pointers[i] = &verdicts[i].verdict;
@@ -231,25 +231,20 @@ enum err_code wire_pack(struct wire *wire,
     UNREACHABLE();
 }
 
-enum err_code wire_pack_reply(uint64_t id,
-                              enum err_code code,
-                              const char *data,
-                              size_t len,
-                              bool more,
-                              uint8_t **data_out,
-                              size_t *len_out)
+enum err_code
+wire_pack_reply(const struct wire_reply *reply, uint8_t **data_out, size_t *len_out)
 {
     Winnow__Envelope env;
     Winnow__Reply body;
     codec_init_reply(&env, &body);
     body.has_id = 1;
-    body.id = id;
+    body.id = reply->id;
     body.has_code = 1;
-    body.code = (uint32_t)code;
+    body.code = (uint32_t)reply->code;
     body.has_data = 1;
-    body.data.data = (uint8_t *)pb_text(data);
-    body.data.len = len;
-    body.has_more = more;
-    body.more = more;
+    body.data.data = (uint8_t *)pb_text(reply->data);
+    body.data.len = reply->len;
+    body.has_more = reply->more;
+    body.more = reply->more;
     return codec_pack(&env, data_out, len_out, NULL);
 }

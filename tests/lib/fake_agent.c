@@ -156,7 +156,7 @@ static void send_hello(struct fake_agent *agent)
     char host[] = "fake";
     size_t len = map_u64_len(&agent->held);
     AUTO_FREE struct held_out *outs = mem_alloc_array(len, sizeof *outs);
-    AUTO_FREE Winnow__Held **pointers = mem_alloc_array(len, sizeof *pointers);
+    AUTO_FREE Winnow__Held **pointers = mem_alloc_array(len, sizeof(void *));
     size_t pos = 0;
     void *held = NULL;
     for (size_t i = 0; map_u64_next(&agent->held, &pos, NULL, &held); i++) {
@@ -195,6 +195,7 @@ static void held_drop(struct fake_agent *agent, struct held *held)
 {
     map_u64_del(&agent->held, key_of(held->sweep, held->trial, held->attempt));
     mem_free(held);
+    agent->stats.held--;
 }
 
 static void on_verdict(struct fake_agent *agent, const Winnow__Verdict *verdict)
@@ -246,6 +247,7 @@ static void on_assign(struct fake_agent *agent, const Winnow__Assign *assign)
     held->attempt = key->attempt;
     map_u64_set(&agent->held, key_of(key->sweep, key->trial, key->attempt), held);
     agent->stats.assigns++;
+    agent->stats.held++;
     struct fake_attempt attempt = { .sweep = key->sweep,
                                     .trial = key->trial,
                                     .attempt = key->attempt,
@@ -396,9 +398,7 @@ void fake_agent_destroy(struct fake_agent *agent)
 
 const struct fake_agent_stats *fake_agent_stats(const struct fake_agent *agent)
 {
-    struct fake_agent_stats *stats = &((struct fake_agent *)(uintptr_t)agent)->stats;
-    stats->held = map_u64_len(&agent->held);
-    return stats;
+    return &agent->stats;
 }
 
 struct fake_attempt fake_agent_held(const struct fake_agent *agent, size_t i)

@@ -36,7 +36,7 @@ static void send_hello(struct world_peer *p, const char *id, uint32_t slots)
     Winnow__Envelope env;
     Winnow__Hello hello;
     char agent_id[256];
-    snprintf(agent_id, sizeof agent_id, "%s", id);
+    memcpy(agent_id, id, strlen(id) + 1);
     codec_init_hello(&env, &hello);
     hello.agent_id = agent_id;
     hello.has_boot = 1;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "samplers/registry.h"
 #include "store/store.h"
 #include "tests/unit/coordinator/world.h"
 
@@ -266,6 +267,100 @@ static void nothing_listens_off_this_machine_without_keys(void **state)
     world_fini(&world);
 }
 
+static bool second_has_one(void *ctx)
+{
+    return fake_agent_stats(((struct world_agent *)ctx)->agent)->assigns > 0;
+}
+
+/* The deadline timer works: nobody says anything, and still the lease ends. */
+static void a_silent_agent_loses_its_trial_to_another(void **state)
+{
+    struct world world;
+    struct world_agent silent;
+    struct world_agent second;
+    struct fake_agent_config config = agent_config("a1", 1);
+    UNUSED(state);
+    config.hold = true;
+    world_init(&world);
+    world.lease_ms = 200;
+    world_start(&world, NULL);
+    world_agent_start(&silent, &world, &config);
+    assert_code(world_submit(&world, WORLD_SWEEP("t", "1"), NULL), ERR_OK);
+    world_until(&world, second_has_one, &silent);
+    config.id = "a2";
+    config.hold = false;
+    world_agent_start(&second, &world, &config);
+    world_until(&world, world_sweep_ended, &world);
+    assert_int_equal(fake_agent_stats(second.agent)->assigns, 1);
+    assert_int_equal(world_summary(&world).counts[TRIAL_FINISHED], 1);
+    world_agent_end(&silent);
+    world_agent_end(&second);
+    world_fini(&world);
+}
+
+/* ---- samplers on the pool ---- */
+
+static enum err_code suggest_nothing(const struct suggest_request *request,
+                                     double *x_out,
+                                     uint64_t *cursor_out,
+                                     struct err *err)
+{
+    UNUSED(request);
+    UNUSED(x_out);
+    UNUSED(cursor_out);
+    return err_set(err, ERR_INVALID, "no point is allowed");
+}
+
+static double best_with(const struct sampler_registry *samplers)
+{
+    struct world world;
+    struct world_agent agent;
+    struct fake_agent_config config = agent_config("a1", 1);
+    world_init(&world);
+    world.samplers = samplers;
+    world_start(&world, NULL);
+    world_agent_start(&agent, &world, &config);
+    assert_code(world_submit(&world, WORLD_SWEEP("t", "20"), NULL), ERR_OK);
+    world_until(&world, world_sweep_ended, &world);
+    double best = world_summary(&world).best_value;
+    world_agent_end(&agent);
+    world_fini(&world);
+    return best;
+}
+
+static void the_pool_suggests_the_same(void **state)
+{
+    struct sampler_ops slow = *sampler_find(&sampler_registry_all, "random");
+    const struct sampler_ops *const list[] = { &slow };
+    const struct sampler_registry samplers = { .ops = list, .len = 1 };
+    UNUSED(state);
+    slow.immediate = false;
+    assert_true(best_with(&samplers) == best_with(NULL)); /* bit for bit */
+}
+
+static void a_sampler_that_finds_nothing_ends_the_sweep_with_words(void **state)
+{
+    struct world world;
+    struct world_agent agent;
+    struct fake_agent_config config = agent_config("a1", 1);
+    struct sampler_ops none = *sampler_find(&sampler_registry_all, "random");
+    const struct sampler_ops *const list[] = { &none };
+    const struct sampler_registry samplers = { .ops = list, .len = 1 };
+    UNUSED(state);
+    none.suggest = suggest_nothing;
+    none.immediate = false;
+    world_init(&world);
+    world.samplers = &samplers;
+    world_start(&world, NULL);
+    world_agent_start(&agent, &world, &config);
+    assert_code(world_submit(&world, WORLD_SWEEP("t", "20"), NULL), ERR_OK);
+    world_until(&world, world_sweep_ended, &world);
+    assert_true(world.ended_state != SWEEP_FINISHED);
+    assert_non_null(strstr(world_summary(&world).cause, "no point is allowed"));
+    world_agent_end(&agent);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +373,9 @@ int main(void)
         TEST(a_home_has_one_holder),
         TEST(a_home_without_holder_is_steered_directly),
         TEST(nothing_listens_off_this_machine_without_keys),
+        TEST(a_silent_agent_loses_its_trial_to_another),
+        TEST(the_pool_suggests_the_same),
+        TEST(a_sampler_that_finds_nothing_ends_the_sweep_with_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

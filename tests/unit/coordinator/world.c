@@ -37,7 +37,7 @@ void world_fini(struct world *world)
     while (uv_run(&world->loop, UV_RUN_DEFAULT) != 0) {
     }
     assert_int_equal(uv_loop_close(&world->loop), 0);
-    mem_free((void *)(uintptr_t)world->home);
+    mem_free(world->home);
     tmpdir_fini(&world->dir);
 }
 
@@ -87,6 +87,8 @@ void world_start(struct world *world, const char *listen)
         .loop = &world->loop,
         .home = world->home,
         .listen = listen,
+        .lease_ms = world->lease_ms,
+        .samplers = world->samplers,
         .log_level_max = LOG_LEVEL_ERROR,
         .cb = { .on_sweep_ended = on_sweep_ended,
                 .on_drained = on_drained,
@@ -258,7 +260,9 @@ on_recv(void *ctx, uint64_t peer, const uint8_t *data, size_t len, const char *u
     p->heard[msg.type]++;
     if (msg.type == MSG_REFUSE) {
         p->refuse_code = msg.env->refuse->code;
-        snprintf(p->refuse_text, sizeof p->refuse_text, "%s", msg.env->refuse->text);
+        size_t len_max = sizeof p->refuse_text - 1;
+        memcpy(p->refuse_text, msg.env->refuse->text,
+               strnlen(msg.env->refuse->text, len_max));
     } else if (msg.type == MSG_REPLY) {
         note_reply(p, msg.env->reply);
     }

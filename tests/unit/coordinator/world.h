@@ -25,9 +25,11 @@ struct world {
     struct tmpdir dir;
     uv_loop_t loop;
     uv_timer_t guard; /* ends a test that waits for what never comes */
-    const char *home;
-    struct coordinator *c; /* NULL: none */
-    unsigned ended;        /* on_sweep_ended calls */
+    char *home;
+    int64_t lease_ms;                        /* 0: the default */
+    const struct sampler_registry *samplers; /* NULL: all */
+    struct coordinator *c;                   /* NULL: none */
+    unsigned ended;                          /* on_sweep_ended calls */
     enum sweep_state ended_state;
     unsigned drained, fatal;
     struct err fatal_err;
