@@ -36,16 +36,17 @@ void command_destroy(struct command_template *command)
 
 /* ---- building ---- */
 
-static void add_piece(struct command_template *command, char *literal, int32_t param)
+/* Takes the literal. */
+static void add_piece(struct command_template *command, struct piece piece)
 {
-    struct piece piece = { .literal = literal, .param = param };
     vec_push(&command->pieces, piece);
 }
 
 static void flush_literal(struct command_template *command, struct strbuf *text)
 {
     if (text->len > 0) {
-        add_piece(command, mem_strndup(text->ptr, text->len), -1);
+        char *literal = mem_strndup(text->ptr, text->len);
+        add_piece(command, (struct piece){ .literal = literal, .param = -1 });
     }
     strbuf_reset(text);
 }
@@ -88,7 +89,7 @@ static enum err_code add_space_param(struct command_template *command,
                            "in brackets: [ … {%s} … ]",
                            param->name, expr_text(param->when), param->name);
         }
-        add_piece(command, NULL, (int32_t)i);
+        add_piece(command, (struct piece){ .param = (int32_t)i });
         return ERR_OK;
     }
     return unknown_name(names, name, err);
@@ -101,8 +102,9 @@ static enum err_code add_declared(struct command_template *command,
 {
     for (size_t i = 0; i < names->declared_len; i++) {
         if (str_eq_c(name, names->declared[i].name)) {
-            add_piece(command, mem_strdup(names->declared[i].preset),
-                      names->declared[i].param);
+            add_piece(command,
+                      (struct piece){ .literal = mem_strdup(names->declared[i].preset),
+                                      .param = names->declared[i].param });
             return ERR_OK;
         }
     }

@@ -32,18 +32,15 @@ enum err_code command_parse(const struct spec_reader *reader,
                             const struct space *space,
                             struct command_template **command_out);
 
-/* From the MLproject file (bytes) and an entry point's name: declared parameters take
- * the space's values, else their defaults; space parameters that the entry point does
- * not declare are appended as `--name value`. Missing values are all named in one
- * error. */
+/* From an MLproject file (the reader's text and source) and an entry point's name:
+ * declared parameters take the space's values, else their defaults; space parameters
+ * that the entry point does not declare are appended as `--name value`. Missing values
+ * are all named in one error. */
 MUST_USE
-enum err_code command_from_mlproject(const char *text,
-                                     size_t len,
-                                     const char *source,
+enum err_code command_from_mlproject(const struct spec_reader *reader,
                                      const char *entry,
                                      const struct space *space,
-                                     struct command_template **command_out,
-                                     struct err *err);
+                                     struct command_template **command_out);
 
 void command_destroy(struct command_template *command);
 

@@ -38,7 +38,10 @@ static bool at_end(const struct splitter *s)
 
 static char peek(const struct splitter *s, size_t ahead)
 {
-    return s->at + ahead < s->text.len ? s->text.ptr[s->at + ahead] : '\0';
+    if (s->at + ahead >= s->text.len) {
+        return '\0';
+    }
+    return s->text.ptr[s->at + ahead];
 }
 
 static bool is_blank(char c)

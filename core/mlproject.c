@@ -338,23 +338,18 @@ static enum err_code read_entry(struct entry *e,
     return code == ERR_OK ? read_command(e, command) : code;
 }
 
-enum err_code command_from_mlproject(const char *text,
-                                     size_t len,
-                                     const char *source,
+enum err_code command_from_mlproject(const struct spec_reader *reader,
                                      const char *entry,
                                      const struct space *space,
-                                     struct command_template **command_out,
-                                     struct err *err)
+                                     struct command_template **command_out)
 {
     struct yaml_node *AUTO_YAML root = NULL;
-    enum err_code code = yaml_parse(text, len, source, &root, err);
+    struct entry e = { .r = reader, .space = space, .name = entry };
+    enum err_code code = yaml_parse(reader->text.ptr, reader->text.len, reader->source,
+                                    &root, reader->err);
     if (code != ERR_OK) {
         return code;
     }
-    const struct spec_reader r = { .source = source,
-                                   .text = str_from_n(text, len),
-                                   .err = err };
-    struct entry e = { .r = &r, .space = space, .name = entry };
     struct command_template *command = command_create();
     code = read_entry(&e, root, command);
     if (code == ERR_OK) {

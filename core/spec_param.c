@@ -38,6 +38,15 @@ static bool is_number(const struct value *value)
     return value->kind == VALUE_INT || value->kind == VALUE_FLOAT;
 }
 
+/* Keeps the text "1" apart from the number 1. */
+static const char *kind_mark(const struct value *value)
+{
+    if (is_number(value)) {
+        return "n";
+    }
+    return value->kind == VALUE_STR ? "s" : "b";
+}
+
 /* A list of two numbers may be meant as a range. */
 static enum err_code refuse_pair(const struct spec_reader *r,
                                  const struct yaml_node *node,
@@ -45,7 +54,7 @@ static enum err_code refuse_pair(const struct spec_reader *r,
 {
     const struct value *a = &param->items[0];
     const struct value *b = &param->items[1];
-    struct strbuf AUTO_STRBUF text = STRBUF_INIT(2 * NUM_TEXT_SIZE);
+    struct strbuf AUTO_STRBUF text = STRBUF_INIT((size_t)2 * NUM_TEXT_SIZE);
     value_print(*a, &text);
     strbuf_adds(&text, ", ");
     value_print(*b, &text);
@@ -71,9 +80,7 @@ static enum err_code check_distinct(const struct spec_reader *r,
     enum err_code code = ERR_OK;
     for (size_t i = 0; i < param->items_len && code == ERR_OK; i++) {
         struct strbuf AUTO_STRBUF key = STRBUF_INIT(PARAM_VALUE_BYTES_MAX + 2);
-        strbuf_addc(&key, is_number(&param->items[i])         ? 'n'
-                          : param->items[i].kind == VALUE_STR ? 's'
-                                                              : 'b');
+        strbuf_adds(&key, kind_mark(&param->items[i]));
         value_print(param->items[i], &key);
         if (map_str_has(&seen, strbuf_str(&key))) {
             code = spec_fail(r, node->items[i], "'%s' has the choice '%s' twice", name,

@@ -225,7 +225,7 @@ enum err_code spec_word(const struct spec_reader *r,
                         size_t words_len,
                         size_t *out)
 {
-    const char *text = NULL;
+    const char *text = "";
     enum err_code code = spec_text(r, node, what, &text);
     if (code != ERR_OK) {
         return code;

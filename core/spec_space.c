@@ -58,7 +58,10 @@ static char env_char(char c)
         return (char)(c - 'a' + 'A');
     }
     bool kept = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return kept ? c : '_';
+    if (!kept) {
+        c = '_';
+    }
+    return c;
 }
 
 /* The trial finds each value in WINNOW_PARAM_<NAME>; two names must not meet there. */
@@ -204,7 +207,7 @@ static enum err_code read_forbids(const struct spec_reader *r,
     if (code != ERR_OK) {
         return code;
     }
-    space->forbids = mem_alloc_array(node->len, sizeof *space->forbids);
+    space->forbids = mem_alloc_array(node->len, sizeof(void *));
     for (size_t i = 0; i < node->len && code == ERR_OK; i++) {
         code = read_expr(r, node->items[i], "forbid", space, &space->forbids[i]);
         if (code == ERR_OK) {

@@ -109,9 +109,13 @@ static enum err_code read_entry_command(const struct spec_reader *r,
                          spec->project.path);
     }
     spec->command_from_entry = true;
-    return command_from_mlproject(input->mlproject, input->mlproject_len,
-                                  input->mlproject_source, spec->project.entry,
-                                  spec->space, &spec->command, r->err);
+    const struct spec_reader mlproject = {
+        .source = input->mlproject_source,
+        .text = str_from_n(input->mlproject, input->mlproject_len),
+        .err = r->err,
+    };
+    return command_from_mlproject(&mlproject, spec->project.entry, spec->space,
+                                  &spec->command);
 }
 
 static enum err_code read_program(const struct spec_reader *r,

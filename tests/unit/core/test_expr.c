@@ -159,6 +159,8 @@ static void depth_is_bounded(void **state)
 
 /* ---- the oracle: a random tree, evaluated while it is written ---- */
 
+/* NOLINTBEGIN(misc-no-recursion): the oracle is recursive on purpose */
+
 struct maybe {
     bool known;
     double value; /* logic: 0 or 1 */
@@ -169,7 +171,6 @@ static struct maybe known(double value)
     return (struct maybe){ true, value };
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): the oracle is recursive on purpose */
 static struct maybe
 number_tree(struct rng *rng, const double *x, int depth, struct strbuf *out)
 {
@@ -243,7 +244,6 @@ static struct maybe of_rank(double value)
     return (struct maybe){ value != 0.5, value };
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): the oracle is recursive on purpose */
 static struct maybe
 logic_tree(struct rng *rng, const double *x, int depth, struct strbuf *out)
 {
@@ -264,6 +264,8 @@ logic_tree(struct rng *rng, const double *x, int depth, struct strbuf *out)
     strbuf_adds(out, ")");
     return of_rank(pick == 2 ? fmin(rank(a), rank(b)) : fmax(rank(a), rank(b)));
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 static void random_trees_agree_with_the_oracle(void **state)
 {
