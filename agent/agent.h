@@ -66,7 +66,8 @@ struct agent_config {
 };
 
 /* Opens the work-dir, restores the spool, starts the helper. ERR_LOCKED: another agent
- * uses the work-dir (its pid in the message). ERR_NOTFOUND: no helper program. */
+ * uses the work-dir (its pid in the message). ERR_NOTFOUND: no helper program. After an
+ * error the loop must run once more to let go of what was begun. */
 enum err_code agent_create(const struct agent_config *config,
                            struct agent **agent_out,
                            struct err *err) MUST_USE;

@@ -183,6 +183,7 @@ static void home_change(struct agent_core *core, const char *home_id)
     memset(core->done_ring, 0, sizeof core->done_ring);
     mem_free(core->home_id);
     core->home_id = mem_strdup(home_id);
+    core->config.home_id = core->home_id;
     core_effect(core, AGENT_FX_HOME)->as.text = mem_strdup(home_id);
 }
 

@@ -325,6 +325,7 @@ struct agent_fx_start {
 };
 
 struct agent_fx_log_send {
+    struct run_id run_id;
     uint64_t offset;
     size_t len;
 };

@@ -466,6 +466,7 @@ static void pump_logs(struct agent_core *core)
         struct agent_effect *effect = core_effect(core, AGENT_FX_LOG_SEND);
         effect->serial = attempt->serial;
         effect->key = attempt->key;
+        effect->as.log_send.run_id = attempt->run_id;
         effect->as.log_send.offset = attempt->log_sent;
         effect->as.log_send.len = (size_t)len;
         attempt->log_sent += len;

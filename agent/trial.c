@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trial.c – one attempt's folder, process and streams.
+ *
+ * Owns: the attempt's scratch folder and what lies in it, the order of its end (process
+ * gone, then what its pipes still hold, then the core is told).
+ * Knows: the helper's news and how to say them to people.
+ * Does not know: slots, stops' reasons, reports.
+ *
+ * Cheap on purpose: one folder and one small file an attempt; its log is made with the
+ * first output. A project is copied on the thread pool.
+ *
+ * _GNU_SOURCE for pipe2. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/agent_internal.h"
+
+#include "agent/helper/protocol.h"
+#include "base/limits.h"
+#include "base/sys/fsx.h"
+#include "base/sys/log.h"
+#include "core/sweep_spec.h"
+
+#define PARAMS_NAME  "params.json"
+#define PROJECT_NAME "project"
+
+/* ---- ends -------------------------------------------------------------------------
+ */
+
+static void process_close(struct trial *trial)
+{
+    helper_attempt_close(&trial->process);
+    output_fini(&trial->outputs[0]);
+    output_fini(&trial->outputs[1]);
+    trial_launch_fini(&trial->launch);
+}
+
+static void name_release(struct trial *trial)
+{
+    struct str name = str_from(trial->name);
+    if (map_str_get(&trial->agent->by_name, name) == trial) {
+        map_str_del(&trial->agent->by_name, name);
+    }
+}
+
+static void trial_free(struct trial *trial)
+{
+    process_close(trial);
+    if (trial->log_fd >= 0) {
+        close(trial->log_fd);
+    }
+    metric_names_destroy(trial->names);
+    vec_fini(&trial->points.items);
+    sweep_file_unref(trial->sweep);
+    mem_free(trial->name);
+    mem_free(trial->dir);
+    mem_free(trial);
+}
+
+/* The start came to nothing. The core hears it after the effects that are running. */
+static void start_failed(struct trial *trial, bool never, const char *cause)
+{
+    process_close(trial);
+    name_release(trial);
+    struct start_failure failure = { .serial = trial->serial,
+                                     .never = never,
+                                     .cause = mem_strdup(cause) };
+    vec_push(&trial->agent->failures, failure);
+    if (!trial->agent->stepping) {
+        struct agent_event event = { .kind = AGENT_EV_TIMER };
+        agent_feed(trial->agent, &event);
+    }
+}
+
+/* One line that says what could not be done. */
+static void
+exec_cause(const struct trial *trial, const struct helper_news *news, struct err *err)
+{
+    const char *program = trial->launch.program;
+    switch ((enum helper_stage)news->stage) {
+    case HELPER_STAGE_EXEC:
+        err_set_errno(err, news->error, "cannot execute '%s'", program);
+        return;
+    case HELPER_STAGE_INTERPRETER:
+        err_set(err, ERR_NOTFOUND,
+                "cannot execute '%s': the interpreter that it names is not there",
+                program);
+        return;
+    case HELPER_STAGE_CHDIR:
+        err_set_errno(err, news->error, "cannot enter the project folder '%s'",
+                      trial->launch.work_dir);
+        return;
+    case HELPER_STAGE_AFFINITY:
+        err_set_errno(err, news->error, "cannot set the CPUs of the trial");
+        return;
+    case HELPER_STAGE_LIMITS:
+        err_set_errno(err, news->error, "cannot set the limits of the trial");
+        return;
+    case HELPER_STAGE_REQUEST:
+    case HELPER_STAGE_PAYLOAD:
+    case HELPER_STAGE_FORK:
+    case HELPER_STAGE_STDIO:
+    case HELPER_STAGE_NICE:
+    case HELPER_STAGE_NR:
+        break;
+    }
+    err_set_errno(err, news->error, "cannot start a process for '%s'", program);
+}
+
+static void tell_exited(struct trial *trial, const struct helper_news *news)
+{
+    struct agent_event event = { .kind = AGENT_EV_EXITED, .serial = trial->serial };
+    event.as.exited = (struct agent_ev_exited){
+        .unknown = news->outcome == HELPER_OUTCOME_UNKNOWN,
+        .term_sent = news->term_sent,
+        .kill_sent = news->kill_sent,
+        .exit_code = news->exit_code,
+        .signal = news->signal,
+        .user_cpu_ms = news->user_ms,
+        .system_cpu_ms = news->system_ms,
+        .max_rss_bytes = news->rss_bytes,
+        .names_refused = metric_names_refused(trial->names),
+    };
+    agent_feed(trial->agent, &event);
+}
+
+static void on_news(struct helper_attempt *process, const struct helper_news *news)
+{
+    struct trial *trial = container_of(process, struct trial, process);
+    struct agent_event event = { .serial = trial->serial };
+    if (news->outcome == HELPER_OUTCOME_STARTED) {
+        strbuf_fini(&trial->launch.payload);
+        event.kind = AGENT_EV_STARTED;
+        event.as.started_pid = news->pid;
+        agent_feed(trial->agent, &event);
+        return;
+    }
+    if (news->outcome == HELPER_OUTCOME_EXEC_FAILED) {
+        struct err err = { 0 };
+        exec_cause(trial, news, &err);
+        process_close(trial);
+        name_release(trial);
+        event.kind = AGENT_EV_EXEC_FAILED;
+        event.as.exec_failed.cause = err.msg;
+        agent_feed(trial->agent, &event);
+        return;
+    }
+    output_finish(&trial->outputs[0]);
+    output_finish(&trial->outputs[1]);
+    process_close(trial);
+    name_release(trial);
+    tell_exited(trial, news);
+}
+
+/* ---- start ------------------------------------------------------------------------
+ */
+
+static enum err_code params_write(const struct trial *trial,
+                                  const double *x,
+                                  const char *path,
+                                  struct err *err)
+{
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT(JSON_BYTES_MAX);
+    space_print_json(trial->sweep->spec->space, x, &text);
+    strbuf_addc(&text, '\n');
+    AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return err_set_errno(err, errno, "cannot write '%s'", path);
+    }
+    return fsx_write_all(fd, text.ptr, text.len, err);
+}
+
+static enum err_code
+launch_prepare(struct trial *trial, const struct agent_fx_start *start, struct err *err)
+{
+    const struct sweep_spec *spec = trial->sweep->spec;
+    if (start->x_len != spec->space->len || trial->sweep->revision != start->revision) {
+        return err_set(err, ERR_STATE,
+                       "the trial belongs to another revision of the sweep file");
+    }
+    if (mkdir(trial->dir, 0700) != 0) {
+        return err_set_errno(err, errno, "cannot make folder '%s'", trial->dir);
+    }
+    AUTO_FREE char *params = fsx_path_join(trial->dir, PARAMS_NAME);
+    AUTO_FREE char *copy = fsx_path_join(trial->dir, PROJECT_NAME);
+    enum err_code code = params_write(trial, start->x, params, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    struct trial_words words = { .spec = spec,
+                                 .sweep_id = trial->sweep->sweep_id,
+                                 .key = trial->key,
+                                 .run_id = &trial->run_id,
+                                 .x = start->x,
+                                 .gpu_mask = start->gpu_mask,
+                                 .work_dir = spec->project.copy
+                                                 ? copy
+                                                 : trial->sweep->directory,
+                                 .tmp_dir = trial->dir,
+                                 .params_path = params };
+    return trial_launch_init(&trial->launch, &trial->agent->env, &words, err);
+}
+
+/* Two pipes: the trial's ends are given to the helper and closed here. */
+static enum err_code trial_spawn(struct trial *trial, struct err *err)
+{
+    int out[2];
+    int err_pipe[2];
+    if (pipe2(out, O_CLOEXEC) != 0) {
+        return err_set_errno(err, errno, "cannot make a pipe");
+    }
+    AUTO_FD int out_write = out[1];
+    enum err_code code = ERR_OK;
+    if (pipe2(err_pipe, O_CLOEXEC) != 0) {
+        close(out[0]);
+        return err_set_errno(err, errno, "cannot make a pipe");
+    }
+    AUTO_FD int err_write = err_pipe[1];
+    fcntl(out[0], F_SETFL, O_NONBLOCK);
+    fcntl(err_pipe[0], F_SETFL, O_NONBLOCK);
+    code = output_open(&trial->outputs[0], trial, out[0], err);
+    if (code == ERR_OK) {
+        code = output_open(&trial->outputs[1], trial, err_pipe[0], err);
+    } else {
+        close(err_pipe[0]);
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    struct helper_request request = { .tag = trial->serial,
+                                      .grace_ms = trial->grace_ms,
+                                      .payload = trial->launch.payload.ptr,
+                                      .payload_len = trial->launch.payload.len,
+                                      .argc = trial->launch.argc,
+                                      .envc = trial->launch.envc,
+                                      .stdout_fd = out_write,
+                                      .stderr_fd = err_write };
+    return helper_attempt_start(trial->agent->helper, &trial->process, &request,
+                                on_news, err);
+}
+
+static void copy_run(uv_work_t *work)
+{
+    static const char *const skip[] = { ".winnow", ".git" };
+    struct trial *trial = container_of(work, struct trial, copy);
+    AUTO_FREE char *to = fsx_path_join(trial->dir, PROJECT_NAME);
+    IGNORE_ERR(fsx_copy_tree(trial->sweep->directory, to, skip, ARRAY_LEN(skip),
+                             &trial->copy_err),
+               "looked at on the loop's thread");
+}
+
+/* The folder may hold anything by now, so this may take long. */
+struct removal {
+    uv_work_t work;
+    char *path;
+};
+
+static void removal_run(uv_work_t *work)
+{
+    struct removal *removal = container_of(work, struct removal, work);
+    IGNORE_ERR(fsx_remove_tree(removal->path, NULL), "what stays goes at next start");
+}
+
+static void removal_done(uv_work_t *work, int status)
+{
+    UNUSED(status);
+    struct removal *removal = container_of(work, struct removal, work);
+    mem_free(removal->path);
+    mem_free(removal);
+}
+
+static void dir_remove(struct agent *agent, const char *dir)
+{
+    AUTO_FREE char *params = fsx_path_join(dir, PARAMS_NAME);
+    unlink(params);
+    if (rmdir(dir) == 0 || errno == ENOENT) {
+        return;
+    }
+    struct removal *removal = mem_alloc(sizeof *removal);
+    removal->path = mem_strdup(dir);
+    if (uv_queue_work(agent->loop, &removal->work, removal_run, removal_done) != 0) {
+        removal_run(&removal->work);
+        removal_done(&removal->work, 0);
+    }
+}
+
+static void copy_done(uv_work_t *work, int status)
+{
+    UNUSED(status);
+    struct trial *trial = container_of(work, struct trial, copy);
+    struct agent *agent = trial->agent;
+    trial->copying = false;
+    if (trial->abandoned) {
+        dir_remove(agent, trial->dir);
+        trial_free(trial);
+        if (agent->closing) {
+            agent_part_closed(agent);
+        }
+        return;
+    }
+    struct err err = trial->copy_err;
+    if (trial->stopping) {
+        start_failed(trial, true, "stopped before it started");
+    } else if (err.code != ERR_OK || trial_spawn(trial, &err) != ERR_OK) {
+        start_failed(trial, false, err.msg);
+    }
+}
+
+/* Makes the trial and registers it; its sweep is known. */
+static struct trial *trial_create(struct agent *agent,
+                                  const struct agent_effect *effect,
+                                  struct sweep_file *sweep)
+{
+    struct trial *trial = mem_alloc(sizeof *trial);
+    trial->agent = agent;
+    trial->serial = effect->serial;
+    trial->key = effect->key;
+    trial->run_id = effect->as.start.run_id;
+    trial->grace_ms = effect->as.start.grace_ms;
+    trial->sweep = sweep;
+    sweep->refs++;
+    trial->name = attempt_name(&trial->run_id, trial->key.attempt);
+    trial->dir = agent_path(agent, "attempts", trial->name);
+    trial->names = metric_names_create();
+    trial->log_fd = -1;
+    trial->outputs[0].source.fd = -1;
+    trial->outputs[1].source.fd = -1;
+    helper_attempt_init(&trial->process);
+    map_u64_set(&agent->trials, trial->serial, trial);
+    map_str_set(&agent->by_name, str_from(trial->name), trial);
+    return trial;
+}
+
+void trial_start(struct agent *agent, const struct agent_effect *effect)
+{
+    struct sweep_file *sweep = map_u64_get(&agent->sweeps, effect->key.sweep);
+    ASSERT(sweep != NULL); /* the core starts nothing of a sweep it was not told of */
+    ASSERT(sweep->error == NULL);
+    struct trial *trial = trial_create(agent, effect, sweep);
+    struct err err = { 0 };
+    if (launch_prepare(trial, &effect->as.start, &err) != ERR_OK) {
+        start_failed(trial, false, err.msg);
+        return;
+    }
+    if (sweep->spec->project.copy) {
+        trial->copying = true;
+        int rc = uv_queue_work(agent->loop, &trial->copy, copy_run, copy_done);
+        if (rc != 0) {
+            trial->copying = false;
+            start_failed(trial, false, uv_strerror(rc));
+        }
+    } else if (trial_spawn(trial, &err) != ERR_OK) {
+        start_failed(trial, false, err.msg);
+    }
+}
+
+/* ---- stop and end -----------------------------------------------------------------
+ */
+
+void trial_term(struct agent *agent, uint64_t serial, int64_t grace_ms)
+{
+    struct trial *trial = map_u64_get(&agent->trials, serial);
+    if (trial != NULL) {
+        trial->stopping = true;
+        helper_attempt_term(&trial->process, grace_ms);
+    }
+}
+
+void trial_kill(struct agent *agent, uint64_t serial)
+{
+    struct trial *trial = map_u64_get(&agent->trials, serial);
+    if (trial != NULL) {
+        trial->stopping = true;
+        helper_attempt_kill(&trial->process);
+    }
+}
+
+void trial_forget(struct agent *agent, const struct agent_effect *effect)
+{
+    struct trial *trial = map_u64_del(&agent->trials, effect->serial);
+    if (trial != NULL && trial->log_size == 0 && !trial->log_failed) {
+        /* Nothing was printed, so there is no log to remove. */
+        name_release(trial);
+    } else {
+        AUTO_FREE char *name = attempt_name(&effect->as.run_id, effect->key.attempt);
+        AUTO_FREE char *log = agent_path(agent, "logs", name);
+        unlink(log);
+    }
+    if (trial == NULL) {
+        AUTO_FREE char *name = attempt_name(&effect->as.run_id, effect->key.attempt);
+        AUTO_FREE char *dir = agent_path(agent, "attempts", name);
+        dir_remove(agent, dir);
+        return;
+    }
+    name_release(trial);
+    if (trial->copying) {
+        trial->abandoned = true;
+        return;
+    }
+    dir_remove(agent, trial->dir);
+    trial_free(trial);
+}
+
+bool trial_close(struct trial *trial)
+{
+    if (trial->copying) {
+        trial->abandoned = true;
+        return false;
+    }
+    trial_free(trial);
+    return true;
+}
