@@ -83,7 +83,8 @@ enum err_code store_checkpoint(struct store_checkpointer *checkpointer,
 void store_checkpointer_close(struct store_checkpointer *checkpointer);
 
 /* Opens a home for reading, also while it is being written. ERR_NOTFOUND: no store
- * there. */
+ * there, or one that is being made this moment; ERR_VERSION and ERR_CORRUPT as
+ * store_open. */
 enum err_code store_reader_open(const char *home,
                                 struct store_reader **out,
                                 struct err *err) MUST_USE;

@@ -240,6 +240,14 @@ static void test_newer_attempt_takes_over_latest(void **state)
                                    " FROM latest WHERE run = 3"),
                      1);
     assert_int_equal(number(store, "SELECT count(*) FROM metrics WHERE run = 3"), 7);
+
+    /* Late points that nobody marked as fenced do not bring the old attempt back. */
+    from = records.len;
+    add_points(&records, old, 3, "loss", 90, &one, 1);
+    apply_from(store, &records, from);
+    assert_int_equal(number(store, "SELECT attempt = 2 AND step = 1 AND count = 1"
+                                   " FROM latest WHERE run = 3"),
+                     1);
     store_close(store);
     records_fini(&records);
 }
@@ -319,6 +327,40 @@ static void test_unsorted_points_are_ordered(void **state)
     records_fini(&records);
 }
 
+static void test_replayed_points_are_cut_where_numbers_jump(void **state)
+{
+    UNUSED(state);
+    AUTO_TMPDIR struct tmpdir dir;
+    tmpdir_init(&dir);
+    struct records records;
+    records_init(&records);
+    struct store *store = NULL;
+    open_home(&dir, &store);
+    build(&records);
+    struct attempt_key t1 = { 1, 1, 1 };
+    const double values[] = { 7, 8 };
+    /* A note took number 5. */
+    add_note(&records, t1, 3, true, "note", "x")->seq = 5;
+    add_points(&records, t1, 3, "accuracy", 6, values, 2);
+    apply_from(store, &records, 0);
+    struct replayed replayed;
+    replay(store, &replayed);
+    const struct record *const *last =
+        (const struct record *const *)replayed.items + replayed.len - 3;
+    assert_int_equal(last[0]->as.points.first_seq, 1);
+    assert_int_equal(last[0]->as.points.len, 4);
+    assert_int_equal(last[0]->seq, 4);
+    assert_int_equal(last[1]->as.points.first_seq, 6);
+    assert_int_equal(last[1]->as.points.len, 2);
+    assert_string_equal(last[1]->as.points.names[0], "accuracy");
+    assert_true(last[1]->as.points.value[1] == 8);
+    assert_int_equal(last[2]->kind, REC_MARK);
+    assert_int_equal(last[2]->seq, 7);
+    replayed_fini(&replayed);
+    store_close(store);
+    records_fini(&records);
+}
+
 static enum err_code refuse(void *ctx, const struct record *record, struct err *err)
 {
     UNUSED(record);
@@ -361,6 +403,7 @@ int main(void)
         TEST(test_newer_attempt_takes_over_latest),
         TEST(test_full_disk_leaves_nothing_and_may_be_retried),
         TEST(test_unsorted_points_are_ordered),
+        TEST(test_replayed_points_are_cut_where_numbers_jump),
         TEST(test_replay_ends_with_the_callbacks_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
