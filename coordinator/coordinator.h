@@ -128,9 +128,9 @@ void coordinator_close(struct coordinator *c,
                        void *closed_ctx);
 
 /* Steers a home that no coordinator holds: opens it, replays, changes, commits, closes.
- * *json_out (may be NULL) gets the answer, owned. ERR_LOCKED: somebody holds it after
- * all (ask them); otherwise the errors of store_open and of the verb. Blocks; no loop.
- */
+ * *json_out (may be NULL) gets the answer, owned. ERR_NOTFOUND: no store there (none is
+ * made) or no such sweep. ERR_LOCKED: somebody holds it after all (ask them); otherwise
+ * the errors of store_open and of the verb. Blocks; no loop. */
 enum err_code coordinator_offline_steer(const char *home,
                                         const struct ev_steer *steer,
                                         char **json_out,

@@ -7,6 +7,7 @@
  * is due when a coordinator starts. */
 #include "base/mem.h"
 #include "base/sys/clock.h"
+#include "base/sys/fsx.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/wiring.h"
 #include "core/outbox.h"
@@ -84,6 +85,10 @@ enum err_code coordinator_offline_steer(const char *home,
     struct store *store = NULL;
     struct engine *engine = NULL;
     struct wiring_options options = { .lease_ms = COORDINATOR_LEASE_MS_DEFAULT };
+    AUTO_FREE char *path = fsx_path_join(home, "store.db");
+    if (!fsx_exists(path)) { /* opening would make one */
+        return err_set(err, ERR_NOTFOUND, "no store in '%s'", home);
+    }
     enum err_code code = store_open(home, &store, err);
     if (code != ERR_OK) {
         return code;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/sys/fsx.h"
 #include "proto/keys.h"
+#include "proto/transport_zmq.h"
 #include "tests/unit/coordinator/world.h"
 
 #define TIMEOUT_MS 20000
@@ -189,6 +190,75 @@ static void keys_decide_who_may_ask(void **state)
     world_fini(&world);
 }
 
+struct key_agent {
+    struct world *world;
+    struct fake_agent *agent;
+    struct transport *transport;
+    bool closed;
+};
+
+static bool is_answered(void *ctx)
+{
+    const struct fake_agent_stats *stats =
+        fake_agent_stats(((struct key_agent *)ctx)->agent);
+    return stats->welcomes + stats->refusals > 0;
+}
+
+static void on_agent_closed(void *ctx)
+{
+    ((struct key_agent *)ctx)->closed = true;
+}
+
+static bool is_agent_closed(void *ctx)
+{
+    return ((struct key_agent *)ctx)->closed;
+}
+
+/* Says hello as `id` with a key; the code of the refusal, ERR_OK when welcomed. */
+static uint32_t hello_with_key(struct world *world, const char *id, const char *path)
+{
+    struct key_agent a = { .world = world };
+    struct err err = { 0 };
+    struct keys_agent keys;
+    struct fake_agent_config config = {
+        .id = id, .boot = 1, .slots = 1, .metric = "y"
+    };
+    struct zmq_hub *hub = NULL;
+    a.agent = fake_agent_create(&config);
+    assert_ok(keys_load_agent(path, &keys, &err), &err);
+    assert_ok(zmq_hub_create(&world->loop, &hub, &err), &err);
+    struct transport_zmq_config zmq = { .hub = hub,
+                                        .endpoint = coordinator_endpoint(world->c),
+                                        .cb = *fake_agent_callbacks(),
+                                        .ctx = a.agent,
+                                        .client_keys = &keys };
+    assert_ok(transport_zmq_connect(&zmq, &a.transport, &err), &err);
+    zmq_hub_unref(hub);
+    fake_agent_attach(a.agent, a.transport);
+    world_until(world, is_answered, &a);
+    uint32_t code = fake_agent_stats(a.agent)->refusal_code;
+    transport_close(a.transport, on_agent_closed, &a);
+    world_until(world, is_agent_closed, &a);
+    fake_agent_destroy(a.agent);
+    return code;
+}
+
+static void a_key_speaks_for_its_own_agent_only(void **state)
+{
+    struct world world;
+    struct err err = { 0 };
+    UNUSED(state);
+    world_init(&world);
+    AUTO_FREE char *dir = mem_printf("%s/keys", world.home);
+    AUTO_FREE char *key = mem_printf("%s/alice.key", dir);
+    assert_ok(fsx_mkdirs(world.home, 0700, &err), &err);
+    assert_ok(keys_generate(dir, "alice", &err), &err);
+    world_start(&world, "tcp://127.0.0.1:*");
+    assert_int_equal(hello_with_key(&world, "bob", key), ERR_DENIED);
+    assert_int_equal(hello_with_key(&world, "alice", key), ERR_OK);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +266,7 @@ int main(void)
         TEST(a_client_asks_by_tcp),
         TEST(nobody_is_there),
         TEST(keys_decide_who_may_ask),
+        TEST(a_key_speaks_for_its_own_agent_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

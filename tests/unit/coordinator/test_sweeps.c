@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sys/fsx.h"
 #include "samplers/registry.h"
 #include "store/store.h"
 #include "tests/unit/coordinator/world.h"
@@ -239,6 +240,9 @@ static void a_home_without_holder_is_steered_directly(void **state)
     assert_code(world_submit(&world, WORLD_SWEEP("t", "5"), NULL), ERR_OK);
     world_stop(&world);
     struct ev_steer steer = { .verb = STEER_PAUSE, .sweep = "t", .cause = "by test" };
+    const char *nowhere = tmpdir_path(&world.dir, "nowhere");
+    assert_code(coordinator_offline_steer(nowhere, &steer, NULL, &err), ERR_NOTFOUND);
+    assert_false(fsx_exists(nowhere));
     assert_ok(coordinator_offline_steer(world.home, &steer, &text, &err), &err);
     assert_non_null(strstr(text, "\"paused\""));
     mem_free(text);
