@@ -286,7 +286,7 @@ static void a_silent_agent_loses_its_trial_to_another(void **state)
     UNUSED(state);
     config.hold = true;
     world_init(&world);
-    world.lease_ms = 200;
+    world.lease_ms = 1000;
     world_start(&world, NULL);
     world_agent_start(&silent, &world, &config);
     assert_code(world_submit(&world, WORLD_SWEEP("t", "1"), NULL), ERR_OK);
