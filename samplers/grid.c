@@ -15,6 +15,7 @@
 #include "base/num.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The number of raw cells; 0 when a parameter cannot be enumerated. */
 static uint64_t raw_cells(const struct space *space)
@@ -26,35 +27,105 @@ static uint64_t raw_cells(const struct space *space)
     return cells;
 }
 
-/* Writes the pruned point of a raw cell; false when the cell does not count. */
-static bool cell_point(const struct space *space, uint64_t cell, double *x)
+/* A walk over raw cells; one step changes few parameters, so millions can be counted.
+ */
+struct walk {
+    const struct space *space;
+    uint64_t cell;
+    uint64_t cells;
+    uint64_t *at;   /* which value of each parameter, owned */
+    double *raw;    /* those values, owned */
+    double **known; /* per parameter NULL, or its points met so far, 0 for "not yet" */
+};
+
+/* Points of `grid: N` take a logarithm and a print each, so they are kept. */
+enum {
+    KNOWN_MAX = 4096
+};
+
+static double walk_value(struct walk *walk, size_t i)
 {
-    uint64_t rest = cell;
-    for (size_t i = space->len; i-- > 0;) {
-        uint64_t len = space_grid_len(space, i);
-        x[i] = space_grid_at(space, i, rest % len);
-        rest /= len;
+    double *known = walk->known[i];
+    uint64_t k = walk->at[i];
+    if (known == NULL) {
+        return space_grid_at(walk->space, i, k);
     }
-    space_prune(space, x);
-    rest = cell;
+    if (known[k] == 0.0) {
+        known[k] = space_grid_at(walk->space, i, k);
+    }
+    return known[k];
+}
+
+static void walk_init(struct walk *walk, const struct space *space, uint64_t cell)
+{
+    *walk = (struct walk){
+        .space = space,
+        .cell = cell,
+        .cells = raw_cells(space),
+        .at = mem_alloc_array(space->len, sizeof *walk->at),
+        .raw = mem_alloc_array(space->len, sizeof *walk->raw),
+        .known = mem_alloc_array(space->len, sizeof(void *)),
+    };
     for (size_t i = space->len; i-- > 0;) {
         uint64_t len = space_grid_len(space, i);
-        if (isnan(x[i]) && rest % len != 0) {
+        if (space->params[i].grid != 0 && len <= KNOWN_MAX) {
+            walk->known[i] = mem_alloc_array((size_t)len, sizeof(double));
+        }
+        walk->at[i] = cell % len;
+        walk->raw[i] = walk_value(walk, i);
+        cell /= len;
+    }
+}
+
+static void walk_fini(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->space->len; i++) {
+        mem_free(walk->known[i]);
+    }
+    mem_free(walk->known);
+    mem_free(walk->at);
+    mem_free(walk->raw);
+}
+
+static void walk_step(struct walk *walk)
+{
+    walk->cell++;
+    for (size_t i = walk->space->len; i-- > 0;) {
+        bool carry = ++walk->at[i] == space_grid_len(walk->space, i);
+        if (carry) {
+            walk->at[i] = 0;
+        }
+        walk->raw[i] = walk_value(walk, i);
+        if (!carry) {
+            return;
+        }
+    }
+}
+
+/* Writes the pruned point of this raw cell; false when the cell does not count. */
+static bool walk_point(const struct walk *walk, double *x)
+{
+    const struct space *space = walk->space;
+    memcpy(x, walk->raw, space->len * sizeof *x);
+    space_prune(space, x);
+    for (size_t i = 0; i < space->len; i++) {
+        if (isnan(x[i]) && walk->at[i] != 0) {
             return false;
         }
-        rest /= len;
     }
     return !space_is_forbidden(space, x);
 }
 
-/* The first raw cell from `cell` on that counts, or `cells`. */
-static uint64_t
-next_cell(const struct space *space, uint64_t cell, uint64_t cells, double *x)
+/* Goes on to the first raw cell below `end` that counts; false when there is none. */
+static bool walk_find(struct walk *walk, uint64_t end, double *x)
 {
-    while (cell < cells && !cell_point(space, cell, x)) {
-        cell++;
+    while (walk->cell < end) {
+        if (walk_point(walk, x)) {
+            return true;
+        }
+        walk_step(walk);
     }
-    return cell;
+    return false;
 }
 
 static enum err_code grid_check(const struct space *space, struct err *err)
@@ -72,7 +143,11 @@ static enum err_code grid_check(const struct space *space, struct err *err)
     }
     uint64_t within = cells < GRID_CELLS_MAX ? cells : GRID_CELLS_MAX;
     double *AUTO_FREE x = mem_alloc_array(space->len, sizeof *x);
-    if (next_cell(space, 0, within, x) == within) {
+    struct walk walk;
+    walk_init(&walk, space, 0);
+    bool found = walk_find(&walk, within, x);
+    walk_fini(&walk);
+    if (!found) {
         return err_set(err, ERR_INVALID, "'forbid' leaves no cell of the grid");
     }
     return ERR_OK;
@@ -90,9 +165,13 @@ static uint64_t grid_count(const struct space *space)
     }
     double *AUTO_FREE x = mem_alloc_array(space->len, sizeof *x);
     uint64_t count = 0;
-    for (uint64_t cell = 0; cell < cells; cell++) {
-        count += cell_point(space, cell, x);
+    struct walk walk;
+    walk_init(&walk, space, 0);
+    while (walk_find(&walk, cells, x)) {
+        count++;
+        walk_step(&walk);
     }
+    walk_fini(&walk);
     return count;
 }
 
@@ -101,12 +180,14 @@ static enum err_code grid_suggest(const struct suggest_request *request,
                                   uint64_t *cursor_out,
                                   struct err *err)
 {
-    uint64_t cells = raw_cells(request->space);
-    uint64_t cell = next_cell(request->space, request->cursor, cells, x_out);
-    if (cell >= cells) {
+    struct walk walk;
+    walk_init(&walk, request->space, request->cursor);
+    bool found = walk_find(&walk, walk.cells, x_out);
+    walk_fini(&walk);
+    if (!found) {
         return err_set(err, ERR_NOTFOUND, "the grid is exhausted");
     }
-    *cursor_out = cell + 1;
+    *cursor_out = walk.cell + 1;
     return ERR_OK;
 }
 
