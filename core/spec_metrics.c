@@ -131,6 +131,9 @@ enum err_code spec_read_metrics(const struct spec_reader *r,
     if (code != ERR_OK) {
         return code;
     }
+    if (node->len == 0) {
+        return spec_fail(r, node, "'metrics' is empty, so no trial could have a value");
+    }
     spec->metrics = mem_alloc_array(node->len, sizeof *spec->metrics);
     for (size_t i = 0; i < node->len && code == ERR_OK; i++) {
         spec->metrics_len = i + 1;

@@ -223,7 +223,7 @@ static void put_run(const struct run_options *run, struct strbuf *out)
 
 static void put_metrics(const struct sweep_spec *spec, struct strbuf *out)
 {
-    strbuf_adds(out, spec->metrics_len == 0 ? "metrics: []\n" : "metrics:\n");
+    strbuf_adds(out, "metrics:\n");
     for (size_t i = 0; i < spec->metrics_len; i++) {
         const struct metric_source *source = &spec->metrics[i];
         switch (source->kind) {
