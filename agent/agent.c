@@ -248,6 +248,7 @@ static void agent_free(struct agent *agent)
     agent_effects_fini(&agent->effects);
     agent_core_destroy(agent->core);
     spool_close(agent->spool);
+    scratch_pool_destroy(agent->scratch);
     codec_decoder_destroy(agent->decoder);
     trial_env_fini(&agent->env);
     if (agent->lock_fd >= 0) {
@@ -403,7 +404,9 @@ static enum err_code spool_restore(struct agent *agent, struct err *err)
     feed_one(agent, &done);
     leftovers_remove(agent, "logs", &names);
     map_str_fini(&names);
-    leftovers_remove(agent, "attempts", &names);
+    leftovers_remove(agent, "attempts", &names); /* none of them is needed */
+    AUTO_FREE char *attempts = fsx_path_join(agent->work_dir, "attempts");
+    agent->scratch = scratch_pool_create(agent->loop, attempts);
     vec_fini(&list.items);
     return ERR_OK;
 }

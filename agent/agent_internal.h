@@ -11,6 +11,7 @@
 #include "agent/metric_line.h"
 #include "agent/poller.h"
 #include "agent/resources.h"
+#include "agent/scratch.h"
 #include "agent/spool.h"
 #include "agent/trial_env.h"
 #include "base/list.h"
@@ -49,8 +50,8 @@ struct trial {
     struct attempt_key key;
     struct run_id run_id;
     struct sweep_file *sweep;
-    char *name; /* "<run id>-<attempt>": of its folder, its log, and in by_name */
-    char *dir;  /* scratch folder */
+    char *name;              /* "<run id>-<attempt>": of its log, and in by_name */
+    struct scratch *scratch; /* until its process has ended */
     int64_t grace_ms;
     struct trial_launch launch; /* kept until the program runs, for messages */
     uv_work_t copy;             /* of the project, while `copying` */
@@ -111,6 +112,7 @@ struct agent {
 
     struct poller *poller;
     struct helper_link *helper;
+    struct scratch_pool *scratch;
     struct trial_env env;
     char *io_buf;           /* OUTPUT_BUF_BYTES, for reading outputs */
     struct map_u64 trials;  /* serial → struct trial */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* trial.c – one attempt's folder, process and streams.
  *
- * Owns: the attempt's scratch folder and what lies in it, the order of its end (process
- * gone, then what its pipes still hold, then the core is told).
- * Knows: the helper's news and how to say them to people.
- * Does not know: slots, stops' reasons, reports.
+ * Owns: the order of its end (process gone, then what its pipes still hold, then the
+ * core is told), the copy of the project. Knows: the helper's news and how to say them
+ * to people. Does not know: slots, stops' reasons, reports.
  *
- * Cheap on purpose: one folder and one small file an attempt; its log is made with the
+ * Cheap on purpose: its scratch folder comes from a pool, its log is made with the
  * first output. A project is copied on the thread pool.
  *
  * _GNU_SOURCE for pipe2. */
@@ -25,7 +24,6 @@
 #include "base/sys/log.h"
 #include "core/sweep_spec.h"
 
-#define PARAMS_NAME  "params.json"
 #define PROJECT_NAME "project"
 
 /* ---- ends -------------------------------------------------------------------------
@@ -37,6 +35,10 @@ static void process_close(struct trial *trial)
     output_fini(&trial->outputs[0]);
     output_fini(&trial->outputs[1]);
     trial_launch_fini(&trial->launch);
+    if (trial->scratch != NULL) {
+        scratch_release(trial->agent->scratch, trial->scratch);
+        trial->scratch = NULL;
+    }
 }
 
 static void name_release(struct trial *trial)
@@ -57,7 +59,6 @@ static void trial_free(struct trial *trial)
     vec_fini(&trial->points.items);
     sweep_file_unref(trial->sweep);
     mem_free(trial->name);
-    mem_free(trial->dir);
     mem_free(trial);
 }
 
@@ -159,21 +160,6 @@ static void on_news(struct helper_attempt *process, const struct helper_news *ne
 /* ---- start ------------------------------------------------------------------------
  */
 
-static enum err_code params_write(const struct trial *trial,
-                                  const double *x,
-                                  const char *path,
-                                  struct err *err)
-{
-    AUTO_STRBUF struct strbuf text = STRBUF_INIT(JSON_BYTES_MAX);
-    space_print_json(trial->sweep->spec->space, x, &text);
-    strbuf_addc(&text, '\n');
-    AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return err_set_errno(err, errno, "cannot write '%s'", path);
-    }
-    return fsx_write_all(fd, text.ptr, text.len, err);
-}
-
 static enum err_code
 launch_prepare(struct trial *trial, const struct agent_fx_start *start, struct err *err)
 {
@@ -182,15 +168,15 @@ launch_prepare(struct trial *trial, const struct agent_fx_start *start, struct e
         return err_set(err, ERR_STATE,
                        "the trial belongs to another revision of the sweep file");
     }
-    if (mkdir(trial->dir, 0700) != 0) {
-        return err_set_errno(err, errno, "cannot make folder '%s'", trial->dir);
-    }
-    AUTO_FREE char *params = fsx_path_join(trial->dir, PARAMS_NAME);
-    AUTO_FREE char *copy = fsx_path_join(trial->dir, PROJECT_NAME);
-    enum err_code code = params_write(trial, start->x, params, err);
+    AUTO_STRBUF struct strbuf params = STRBUF_INIT(JSON_BYTES_MAX);
+    space_print_json(spec->space, start->x, &params);
+    strbuf_addc(&params, '\n');
+    enum err_code code =
+        scratch_take(trial->agent->scratch, strbuf_str(&params), &trial->scratch, err);
     if (code != ERR_OK) {
         return code;
     }
+    AUTO_FREE char *copy = fsx_path_join(trial->scratch->dir, PROJECT_NAME);
     struct trial_words words = { .spec = spec,
                                  .sweep_id = trial->sweep->sweep_id,
                                  .key = trial->key,
@@ -200,8 +186,8 @@ launch_prepare(struct trial *trial, const struct agent_fx_start *start, struct e
                                  .work_dir = spec->project.copy
                                                  ? copy
                                                  : trial->sweep->directory,
-                                 .tmp_dir = trial->dir,
-                                 .params_path = params };
+                                 .tmp_dir = trial->scratch->dir,
+                                 .params_path = trial->scratch->params_path };
     return trial_launch_init(&trial->launch, &trial->agent->env, &words, err);
 }
 
@@ -247,45 +233,10 @@ static void copy_run(uv_work_t *work)
 {
     static const char *const skip[] = { ".winnow", ".git" };
     struct trial *trial = container_of(work, struct trial, copy);
-    AUTO_FREE char *to = fsx_path_join(trial->dir, PROJECT_NAME);
+    AUTO_FREE char *to = fsx_path_join(trial->scratch->dir, PROJECT_NAME);
     IGNORE_ERR(fsx_copy_tree(trial->sweep->directory, to, skip, ARRAY_LEN(skip),
                              &trial->copy_err),
                "looked at on the loop's thread");
-}
-
-/* The folder may hold anything by now, so this may take long. */
-struct removal {
-    uv_work_t work;
-    char *path;
-};
-
-static void removal_run(uv_work_t *work)
-{
-    struct removal *removal = container_of(work, struct removal, work);
-    IGNORE_ERR(fsx_remove_tree(removal->path, NULL), "what stays goes at next start");
-}
-
-static void removal_done(uv_work_t *work, int status)
-{
-    UNUSED(status);
-    struct removal *removal = container_of(work, struct removal, work);
-    mem_free(removal->path);
-    mem_free(removal);
-}
-
-static void dir_remove(struct agent *agent, const char *dir)
-{
-    AUTO_FREE char *params = fsx_path_join(dir, PARAMS_NAME);
-    unlink(params);
-    if (rmdir(dir) == 0 || errno == ENOENT) {
-        return;
-    }
-    struct removal *removal = mem_alloc(sizeof *removal);
-    removal->path = mem_strdup(dir);
-    if (uv_queue_work(agent->loop, &removal->work, removal_run, removal_done) != 0) {
-        removal_run(&removal->work);
-        removal_done(&removal->work, 0);
-    }
 }
 
 static void copy_done(uv_work_t *work, int status)
@@ -295,7 +246,6 @@ static void copy_done(uv_work_t *work, int status)
     struct agent *agent = trial->agent;
     trial->copying = false;
     if (trial->abandoned) {
-        dir_remove(agent, trial->dir);
         trial_free(trial);
         if (agent->closing) {
             agent_part_closed(agent);
@@ -324,7 +274,6 @@ static struct trial *trial_create(struct agent *agent,
     trial->sweep = sweep;
     sweep->refs++;
     trial->name = attempt_name(&trial->run_id, trial->key.attempt);
-    trial->dir = agent_path(agent, "attempts", trial->name);
     trial->names = metric_names_create();
     trial->log_fd = -1;
     trial->outputs[0].source.fd = -1;
@@ -382,18 +331,13 @@ void trial_kill(struct agent *agent, uint64_t serial)
 void trial_forget(struct agent *agent, const struct agent_effect *effect)
 {
     struct trial *trial = map_u64_del(&agent->trials, effect->serial);
-    if (trial != NULL && trial->log_size == 0 && !trial->log_failed) {
-        /* Nothing was printed, so there is no log to remove. */
-        name_release(trial);
-    } else {
+    bool logged = trial == NULL || trial->log_size > 0 || trial->log_failed;
+    if (logged) {
         AUTO_FREE char *name = attempt_name(&effect->as.run_id, effect->key.attempt);
         AUTO_FREE char *log = agent_path(agent, "logs", name);
         unlink(log);
     }
     if (trial == NULL) {
-        AUTO_FREE char *name = attempt_name(&effect->as.run_id, effect->key.attempt);
-        AUTO_FREE char *dir = agent_path(agent, "attempts", name);
-        dir_remove(agent, dir);
         return;
     }
     name_release(trial);
@@ -401,7 +345,6 @@ void trial_forget(struct agent *agent, const struct agent_effect *effect)
         trial->abandoned = true;
         return;
     }
-    dir_remove(agent, trial->dir);
     trial_free(trial);
 }
 

@@ -23,10 +23,25 @@ static void test_trivial_trial(void **state)
     assert_int_equal(told->log.len, 0);
     assert_int_equal(told->seq, 2);
     /* Nothing of it is left. */
+    cluster_agent_close(cluster);
     assert_int_equal(rmdir(tmpdir_path(&cluster->dir, "work/attempts")), 0);
     assert_int_equal(rmdir(tmpdir_path(&cluster->dir, "work/logs")), 0);
-    mkdir(tmpdir_path(&cluster->dir, "work/attempts"), 0700);
-    mkdir(tmpdir_path(&cluster->dir, "work/logs"), 0700);
+}
+
+static void test_scratch_folder_is_never_handed_on_used(void **state)
+{
+    struct cluster *cluster = *state;
+    cluster_sweep(cluster,
+                  "ls -A $WINNOW_TMP; cat $WINNOW_PARAMS; cd $WINNOW_TMP; "
+                  "case $WINNOW_TRIAL in 0) touch left;; 1) echo x >> params.json;; "
+                  "2) rm params.json;; 3) ln params.json other;; esac",
+                  "");
+    for (uint32_t i = 0; i < 6; i++) {
+        const struct told *told = cluster_run(cluster, i);
+        assert_int_equal(told->log.len, cluster->told[0].log.len);
+        assert_memory_equal(told->log.ptr, cluster->told[0].log.ptr, told->log.len);
+        assert_memory_equal(told->log.ptr, "params.json\n{", 13);
+    }
 }
 
 static void test_environment_and_folders(void **state)
@@ -333,6 +348,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         AGENT_TEST(test_trivial_trial),
+        AGENT_TEST(test_scratch_folder_is_never_handed_on_used),
         AGENT_TEST(test_environment_and_folders),
         AGENT_TEST(test_metrics_from_both_streams),
         AGENT_TEST(test_long_line_and_garbage),
