@@ -37,6 +37,8 @@ struct work {
     struct agent *agent;
     struct zmq_hub *hub;
     const char *endpoint;
+    bool has_keys;
+    struct keys_agent keys;
     bool told; /* trouble was told since the last welcome */
     struct mono told_at;
     int64_t tell_ms; /* until it is told again */
@@ -159,6 +161,8 @@ make_agent(struct work *work, const struct opts *opts, struct err *err)
         .loop = &work->loop,
         .samplers = &sampler_registry_all,
         .program = "winnow " WINNOW_VERSION,
+        /* A key is made for one agent and speaks for it alone. */
+        .agent_id = work->has_keys ? work->keys.name : NULL,
         .gpus_given = gpus_text != NULL,
         .gpus = gpus,
         .notice = on_notice,
@@ -180,31 +184,21 @@ make_agent(struct work *work, const struct opts *opts, struct err *err)
     return code == ERR_OK ? agent_create(&config, &work->agent, err) : code;
 }
 
-static enum err_code
-connect_agent(struct work *work, const struct where *where, struct err *err)
+static enum err_code connect_agent(struct work *work, struct err *err)
 {
-    struct keys_agent keys;
     struct transport *transport = NULL;
     struct transport_zmq_config config = {
-        .endpoint = where->connect,
+        .endpoint = work->endpoint,
         .cb = *agent_transport_callbacks(),
         .ctx = work->agent,
-        .client_keys = where->key != NULL ? &keys : NULL,
+        .client_keys = work->has_keys ? &work->keys : NULL,
         .linger_ms = LINGER_MS,
     };
-    enum err_code code = ERR_OK;
-    memset(&keys, 0, sizeof keys);
-    if (where->key != NULL) {
-        code = keys_load_agent(where->key, &keys, err);
-    }
-    if (code == ERR_OK) {
-        code = zmq_hub_create(&work->loop, &work->hub, err);
-    }
+    enum err_code code = zmq_hub_create(&work->loop, &work->hub, err);
     if (code == ERR_OK) {
         config.hub = work->hub;
         code = transport_zmq_connect(&config, &transport, err);
     }
-    keys_wipe_agent(&keys);
     if (code == ERR_OK) {
         agent_start(work->agent, transport);
     }
@@ -224,8 +218,7 @@ static void work_init(struct work *work)
     uv_signal_start(&work->sigterm, on_signal, SIGTERM);
 }
 
-static int
-work_run(struct work *work, const struct opts *opts, const struct where *where)
+static int work_run(struct work *work, const struct opts *opts)
 {
     struct err err = { 0 };
     int status = 0;
@@ -233,7 +226,7 @@ work_run(struct work *work, const struct opts *opts, const struct where *where)
     if (make_agent(work, opts, &err) != ERR_OK) {
         status = output_fail(&err);
         on_closed(work);
-    } else if (connect_agent(work, where, &err) != ERR_OK) {
+    } else if (connect_agent(work, &err) != ERR_OK) {
         status = output_fail(&err);
         close_once(work);
     }
@@ -248,11 +241,18 @@ int cmd_agent(const struct opts *opts)
 {
     struct work work = { .hub = NULL };
     struct where where;
+    struct err err = { 0 };
     where_resolve(opts, &where);
     if (where.connect == NULL) {
         output_say("agent: --connect is missing, expected as tcp://HOST:5570");
         return err_exit_status(ERR_USAGE);
     }
     work.endpoint = where.connect;
-    return work_run(&work, opts, &where);
+    work.has_keys = where.key != NULL;
+    if (work.has_keys && keys_load_agent(where.key, &work.keys, &err) != ERR_OK) {
+        return output_fail(&err);
+    }
+    int status = work_run(&work, opts);
+    keys_wipe_agent(&work.keys);
+    return status;
 }

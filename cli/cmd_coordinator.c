@@ -76,7 +76,7 @@ static int say_ready(const struct serve *serve, const char *home)
     strbuf_addf(&out, "ready: %s, home %s, keys %s\n",
                 coordinator_endpoint(serve->coordinator), home,
                 keys_have_coordinator(keys) ? "yes" : "no");
-    return output_finish(&out);
+    return output_flush(&out);
 }
 
 static enum err_code serve_open(struct serve *serve,

@@ -279,6 +279,6 @@ int cmd_doctor(const struct opts *opts)
     check_home(&doctor);
     output_rows(checks, check_columns, ARRAY_LEN(check_columns), format, output_width(),
                 &out);
-    int status = output_finish(&out);
+    int status = output_flush(&out);
     return doctor.failed ? 1 : status;
 }

@@ -29,5 +29,5 @@ int cmd_keygen(const struct opts *opts)
     output_say("copy that one file to '%s' and start: winnow agent --connect "
                "tcp://HOST:PORT --key %s.key",
                name, name);
-    return output_finish(&out);
+    return output_flush(&out);
 }

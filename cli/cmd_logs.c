@@ -114,5 +114,5 @@ int cmd_logs(const struct opts *opts)
     if (code == ERR_OK) {
         code = print_log(look, opts, attempt, &err);
     }
-    return code == ERR_OK ? output_finish(&none) : output_fail(&err);
+    return code == ERR_OK ? output_flush(&none) : output_fail(&err);
 }

@@ -35,12 +35,12 @@ static const struct output_column trial_columns[] = {
     { "number", "trial", OUTPUT_TEXT }, { "state", "state", OUTPUT_TEXT },
     { "phase", "phase", OUTPUT_TEXT },  { "value", "value", OUTPUT_TEXT },
     { "params.*", "", OUTPUT_TEXT },    { "attempts", "attempts", OUTPUT_TEXT },
-    { "agent", "agent", OUTPUT_ID },    { "cause", "cause", OUTPUT_TEXT },
+    { "agent", "agent", OUTPUT_TEXT },  { "cause", "cause", OUTPUT_TEXT },
 };
 
 static const struct output_column attempt_columns[] = {
     { "number", "attempt", OUTPUT_TEXT }, { "end", "end", OUTPUT_TEXT },
-    { "agent", "agent", OUTPUT_ID },      { "start_time", "started", OUTPUT_TIME },
+    { "agent", "agent", OUTPUT_TEXT },    { "start_time", "started", OUTPUT_TIME },
     { "end_time", "ended", OUTPUT_TIME }, { "exit_status", "exit", OUTPUT_TEXT },
     { "cause", "cause", OUTPUT_TEXT },
 };
@@ -104,7 +104,7 @@ static int look(const struct opts *opts, struct question question, json_t *args)
     if (code == ERR_OK) {
         code = ask(opts, &question, format, &out, &err);
     }
-    return code == ERR_OK ? output_finish(&out) : output_fail(&err);
+    return code == ERR_OK ? output_flush(&out) : output_fail(&err);
 }
 
 static const char *arg_or_last(const struct opts *opts)

@@ -227,5 +227,5 @@ int cmd_plan(const struct opts *opts)
     if (code == ERR_OK) {
         code = plan(opts->args[0], format, &out, &err);
     }
-    return code == ERR_OK ? output_finish(&out) : output_fail(&err);
+    return code == ERR_OK ? output_flush(&out) : output_fail(&err);
 }

@@ -174,5 +174,5 @@ int cmd_runs(const struct opts *opts)
         return output_fail(&err);
     }
     print_runs(runs, opt_given(opts, OPT_TREE), format, &out);
-    return output_finish(&out);
+    return output_flush(&out);
 }

@@ -23,7 +23,7 @@ static int print_answer(const struct opts *opts, const json_t *answer)
     } else {
         output_object(answer, format, &out);
     }
-    return output_finish(&out);
+    return output_flush(&out);
 }
 
 static int steer(const struct opts *opts, enum steer_verb verb, const char *cause)

@@ -157,7 +157,7 @@ int cmd_submit(const struct opts *opts)
         return output_fail(&err);
     }
     strbuf_addf(&out, "%s\n", id);
-    int status = output_finish(&out);
+    int status = output_flush(&out);
     if (status != 0 || !opt_given(opts, OPT_FOLLOW)) {
         return status;
     }

@@ -31,5 +31,5 @@ int cmd_version(const struct opts *opts)
     json_put_str(version, "protobuf-c", WINNOW_PROTOBUF_C_VERSION);
     json_put_str(version, "libsodium", WINNOW_SODIUM_VERSION);
     output_object(version, format, &out);
-    return output_finish(&out);
+    return output_flush(&out);
 }

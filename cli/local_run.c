@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/sys/clock.h"
 #include "base/sys/fsx.h"
+#include "base/sys/log.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/where.h"
@@ -92,6 +93,8 @@ static void local_end(struct local *local, int status)
     local->phase = LOCAL_ENDING;
     local->status = status;
     progress_clear(&local->progress);
+    /* First, so that what the agent gives back is not handed to it again. */
+    coordinator_shutdown(local->coordinator, true);
     agent_shutdown(local->agent, AGENT_SHUTDOWN_NOW);
 }
 
@@ -228,6 +231,8 @@ static void sweep_begin(struct local *local, const char *id, const char *status)
     if (sweep_state_is_final(summary.state)
         && coordinator_attempts_live(local->coordinator) == 0) {
         local_end(local, 0);
+    } else {
+        show(local);
     }
 }
 
@@ -341,7 +346,7 @@ static void add_best(const json_t *best, struct strbuf *out)
     strbuf_addc(out, '\n');
     json_object_foreach(json_object_get(best, "params"), key, value)
     {
-        strbuf_addf(out, "  %-16s ", key);
+        strbuf_addf(out, "  %s = ", key);
         output_cell(value, out);
         strbuf_addc(out, '\n');
     }
@@ -406,7 +411,7 @@ int local_run_result(const struct where *where, const char *sweep_id, bool to_st
         add_best(best, &out);
     }
     if (to_stdout) {
-        status = output_finish(&out);
+        status = output_flush(&out);
     } else {
         output_chatter(strbuf_cstr(&out));
     }
@@ -460,6 +465,7 @@ int local_run(const struct local_run_config *config)
     if (code != ERR_OK) {
         return output_fail(&err);
     }
+    log_set_level(LOG_LEVEL_WARN); /* the agent's own lines too */
     progress_init(&local.progress, config->quiet);
     make_handles(&local);
     int status = local_open(&local, home);

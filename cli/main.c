@@ -138,7 +138,7 @@ static int overview(void)
         strbuf_addf(&out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
     }
     strbuf_adds(&out, overview_tail);
-    return output_finish(&out);
+    return output_flush(&out);
 }
 
 static int unknown_verb(const char *name)
@@ -170,7 +170,7 @@ static int verb_help(const struct verb *verb)
 {
     AUTO_STRBUF struct strbuf out = STRBUF_INIT(64 * 1024);
     opt_help(verb, &out);
-    return output_finish(&out);
+    return output_flush(&out);
 }
 
 static int verb_run(const struct verb *verb, int argc, char **argv)

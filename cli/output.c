@@ -415,21 +415,46 @@ static void add_block(const char *text, struct strbuf *out)
     }
 }
 
-static void
-add_member(const char *head, const char *key, const json_t *value, struct strbuf *out)
+static void add_member(const char *head,
+                       const char *key,
+                       const json_t *value,
+                       size_t width,
+                       struct strbuf *out)
 {
     struct strbuf name = STRBUF_INIT(NAME_BYTES_MAX * 4);
     strbuf_addf(&name, "%s%s%s", head, head[0] != '\0' ? "." : "", key);
+    int pad = (int)width;
     const char *text = json_string_value(value);
     if (text != NULL && strchr(text, '\n') != NULL) {
         strbuf_addf(out, "%s\n", strbuf_cstr(&name));
         add_block(text, out);
     } else {
-        strbuf_addf(out, "%-18s ", strbuf_cstr(&name));
+        strbuf_addf(out, "%-*s  ", pad, strbuf_cstr(&name));
         add_cell(value, is_time_key(key) ? OUTPUT_TIME : OUTPUT_TEXT, out);
         strbuf_addc(out, '\n');
     }
     strbuf_fini(&name);
+}
+
+/* Of the longest name that add_member will print. */
+static size_t member_width(json_t *object)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    size_t width = 0;
+    json_object_foreach(object, key, value)
+    {
+        const char *inner = NULL;
+        json_t *member = NULL;
+        size_t len = json_is_array(value) || json_is_null(value) ? 0 : text_width(key);
+        json_object_foreach(value, inner, member)
+        {
+            size_t both = text_width(key) + 1 + text_width(inner);
+            len = both > len ? both : len;
+        }
+        width = len > width ? len : width;
+    }
+    return width > CELL_COLUMNS_MAX ? CELL_COLUMNS_MAX : width;
 }
 
 void output_object(const json_t *object, enum output_format format, struct strbuf *out)
@@ -447,17 +472,19 @@ void output_object(const json_t *object, enum output_format format, struct strbu
         output_rows(rows, NULL, 0, format, 0, out);
         return;
     }
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    json_t *members = (json_t *)(uintptr_t)object; /* the iterator wants it so */
+    size_t width = member_width(members);
+    json_object_foreach(members, key, value)
     {
         const char *inner = NULL;
         json_t *member = NULL;
         if (json_is_object(value)) {
             json_object_foreach(value, inner, member)
             {
-                add_member(key, inner, member, out);
+                add_member(key, inner, member, width, out);
             }
         } else if (!json_is_array(value) && !json_is_null(value)) {
-            add_member("", key, value, out);
+            add_member("", key, value, width, out);
         }
     }
 }
@@ -500,7 +527,7 @@ bool output_stderr_is_tty(void)
     return isatty(STDERR_FILENO) == 1;
 }
 
-int output_finish(const struct strbuf *text)
+int output_flush(const struct strbuf *text)
 {
     if (text->toobig) {
         output_say("the answer is too long to print, ask for less with --limit");

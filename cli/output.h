@@ -62,7 +62,7 @@ bool output_stderr_is_tty(void);
 
 /* Writes the text to stdout and flushes; gives exit status 0, or 1 after telling that
  * it could not be written. */
-int output_finish(const struct strbuf *text);
+int output_flush(const struct strbuf *text);
 
 /* One line to stderr: "winnow: …". */
 void output_say(const char *fmt, ...) PRINTF_LIKE(1, 2);

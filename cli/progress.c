@@ -32,6 +32,18 @@ static uint64_t done_of(const struct progress_view *view)
     return (uint64_t)view->counts[TRIAL_FINISHED] + view->counts[TRIAL_PRUNED];
 }
 
+/* Whole seconds, at least one. */
+static void add_left(double left_s, struct strbuf *out)
+{
+    char span[NUM_TEXT_SIZE];
+    if (left_s < 60) {
+        strbuf_addf(out, ", %us left", (unsigned)left_s + 1);
+        return;
+    }
+    times_format_span((int64_t)left_s * MS_PER_S, span);
+    strbuf_addf(out, ", %s left", span);
+}
+
 static void add_rate(const struct progress *progress,
                      const struct progress_view *view,
                      struct mono now,
@@ -45,10 +57,7 @@ static void add_rate(const struct progress *progress,
     double rate = (double)(done - progress->done_start) * 1000.0 / (double)ms;
     strbuf_addf(out, rate >= 0.1 ? ", %.1f/s" : ", %.2g/s", rate);
     if (view->total > done) {
-        char span[NUM_TEXT_SIZE];
-        double left_ms = (double)(view->total - done) * 1000.0 / rate;
-        times_format_span((int64_t)(left_ms / 1000.0) * 1000, span);
-        strbuf_addf(out, ", %s left", span);
+        add_left((double)(view->total - done) / rate, out);
     }
 }
 
@@ -74,9 +83,7 @@ void progress_line(const struct progress *progress,
     add_count(view->counts[TRIAL_FAILED], "failed", out);
     add_count(view->counts[TRIAL_CANCELLED], "cancelled", out);
     if (view->has_best) {
-        char text[NUM_TEXT_SIZE];
-        num_format_f64(view->best, text);
-        strbuf_addf(out, ", best %.10s", text);
+        strbuf_addf(out, ", best %.6g", view->best);
     }
     if (view->has_best && view->has_best_trial) {
         strbuf_addf(out, " (trial %u)", (unsigned)view->best_trial);
@@ -126,7 +133,8 @@ static bool plain_due(const struct progress *progress, const struct progress_vie
                   && (!progress->has_best_said || progress->best_said < view->best
                       || progress->best_said > view->best);
     return done > progress->done_said
-           && (better || done - progress->done_said >= (part > 0 ? part : 1));
+           && (better || done == view->total
+               || done - progress->done_said >= (part > 0 ? part : 1));
 }
 
 static void say_plain(struct progress *progress,

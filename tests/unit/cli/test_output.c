@@ -94,9 +94,9 @@ static void test_object(void **state)
     struct err err = { 0 };
     assert_ok(json_parse(text, strlen(text), &object, &err), &err);
     output_object(object, OUTPUT_TABLE, &out);
-    assert_string_equal(strbuf_cstr(&out), "name               g\n"
-                                           "trials.queued      3\n"
-                                           "end_time           1970-01-01 00:00:00\n"
+    assert_string_equal(strbuf_cstr(&out), "name           g\n"
+                                           "trials.queued  3\n"
+                                           "end_time       1970-01-01 00:00:00\n"
                                            "text\n"
                                            "    a: 1\n"
                                            "    b: 2\n");

@@ -30,7 +30,7 @@ static void test_line(void **state)
     assert_line(
         &view, 5000,
         "g: 12/50 done, 2 of them pruned, 2 running, 1 failed, best 0.25, 2.0/s, "
-        "19.0s left");
+        "20s left");
     view.has_best_trial = true;
     view.best_trial = 7;
     view.paused = true;
