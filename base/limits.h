@@ -92,6 +92,8 @@
 
 /* Captured output of one attempt; what a trial prints beyond it is not kept. */
 #define LOG_BYTES_MAX ((uint64_t)1024 * 1024 * 1024)
+/* Output of an attempt kept in the database; longer output goes on in a file. */
+#define LOG_HEAD_BYTES ((uint64_t)16 * 1024)
 
 /* ---- agents ---- */
 

@@ -301,6 +301,7 @@ apply_sweep_created(struct engine *engine, const struct record *record, struct e
     sweep->mlproject = mem_strdup(created->mlproject);
     sweep->directory = mem_strdup(created->directory);
     sweep->spec = spec;
+    sweep->trials_total = sweep_spec_trials(spec);
     sweep->state = SWEEP_RUNNING;
     sweep->running_since_ms = record->time.ms;
     list_init(&sweep->queue);

@@ -373,7 +373,7 @@ void engine_summary(const struct engine *engine,
         .name = sweep->spec->name,
         .state = sweep->state,
         .cause = sweep->cause,
-        .trials_total = sweep_spec_trials(sweep->spec),
+        .trials_total = sweep->trials_total,
         .has_best = sweep->best != NULL,
         .elapsed_ms = sweep_elapsed_ms(engine, sweep),
     };

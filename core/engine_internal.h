@@ -79,6 +79,7 @@ struct sweep {
     uint64_t run_key;
     char *text, *mlproject, *directory;
     struct sweep_spec *spec;
+    uint64_t trials_total; /* sweep_spec_trials, which may count many cells */
     enum sweep_state state;
     char *cause; /* why it is in this state; NULL: none */
     bool paused_by_user;

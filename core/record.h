@@ -5,10 +5,10 @@
  * state by a record and by nothing else; the store keeps records in order and gives
  * them back in that order. So live running and restart go through the same code.
  *
- * Two kinds are not kept as rows of the event table: REC_POINTS (rows of the metric
- * table; given back only for attempts that have not ended) and REC_LOG (bytes of a
- * file). REC_MARK is only ever given back: it carries what the store knows of a live
- * attempt.
+ * Three kinds are not kept as rows of the event table: REC_POINTS (rows of the metric
+ * table; given back only for attempts that have not ended), REC_NOTES (params and tags)
+ * and REC_LOG (bytes); the last two change nothing that a restart needs. REC_MARK is
+ * only ever given back: it carries what the store knows of a live attempt.
  *
  * A kept record is one heap object made by record_clone; what it points to lies behind
  * it in the same allocation. Once made it is not changed, so it may move to another

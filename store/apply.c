@@ -176,6 +176,7 @@ static void roll_back(struct store *store)
     map_str_fini(&store->names);
     map_str_init(&store->names);
     sweeps_forget(store);
+    logs_forget(&store->logs);
 }
 
 static enum err_code apply_all(struct store *store,

@@ -1,113 +1,184 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* logs.c – captured output of attempts, as files HOME/logs/RUN_ID/ATTEMPT.log.
+/* logs.c – captured output of attempts: the head in the database, the rest in a file.
  *
- * Owns a small set of open files, the least recently used one making room. Writes at
- * the offset a piece names, so that a piece sent twice changes nothing. Does not know
- * SQL.
+ * Bytes below LOG_HEAD_BYTES are rows of log_heads, written in the batch's transaction;
+ * those above are in HOME/logs/RUN_ID/ATTEMPT.log, where byte LOG_HEAD_BYTES of the log
+ * is byte 0 of the file. So a trial that prints little costs no file, and where a byte
+ * lies depends on its offset only.
+ *
+ * Owns the ends of the logs written last, with their open files, the least recently
+ * used making room. A piece sent twice changes nothing. Does not know what asks for a
+ * piece.
  */
 #include "store/store_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/sys/fsx.h"
 
-void logs_init(struct logs *logs, const char *home)
+/* ---- sizes ---- */
+
+static char *file_path(const struct log_ref *log)
 {
-    *logs = (struct logs){ .dir = fsx_path_join(home, "logs") };
-    for (size_t i = 0; i < LOG_FILES_OPEN; i++) {
-        logs->files[i].fd = -1;
+    return mem_printf("%s/%s/%u.log", log->dir, log->run_id->hex,
+                      (unsigned)log->attempt);
+}
+
+static enum err_code
+head_size(const struct log_ref *log, uint64_t *size_out, struct err *err)
+{
+    struct stmt *row = stmt_use(log->db, SQL_LOG_HEAD_SIZE);
+    bind_u64(row, log->run);
+    bind_i64(row, log->attempt);
+    bool found = false;
+    enum err_code code = stmt_row(row, &found, err);
+    if (code != ERR_OK) {
+        return code;
     }
+    *size_out = found ? col_u64(row, 0) : 0;
+    stmt_end(row);
+    return ERR_OK;
+}
+
+enum err_code logs_size(const struct log_ref *log, uint64_t *size_out, struct err *err)
+{
+    uint64_t size = 0;
+    enum err_code code = head_size(log, &size, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    if (size >= LOG_HEAD_BYTES) {
+        AUTO_FREE char *path = file_path(log);
+        struct stat info;
+        size += stat(path, &info) == 0 && info.st_size > 0 ? (uint64_t)info.st_size : 0;
+    }
+    *size_out = size;
+    return ERR_OK;
+}
+
+/* ---- writing ---- */
+
+static void ends_clear(struct logs *logs)
+{
+    for (size_t i = 0; i < LOG_ENDS_KNOWN; i++) {
+        logs->ends[i] = (struct log_end){ .fd = -1 };
+    }
+}
+
+void logs_init(struct logs *logs, struct db *db, const char *home)
+{
+    *logs = (struct logs){ .db = db, .dir = fsx_path_join(home, "logs") };
+    ends_clear(logs);
+}
+
+void logs_forget(struct logs *logs)
+{
+    for (size_t i = 0; i < LOG_ENDS_KNOWN && logs->dir != NULL; i++) {
+        fsx_fd_cleanup(&logs->ends[i].fd);
+    }
+    ends_clear(logs);
 }
 
 void logs_fini(struct logs *logs)
 {
-    for (size_t i = 0; i < LOG_FILES_OPEN && logs->dir != NULL; i++) {
-        fsx_fd_cleanup(&logs->files[i].fd);
-    }
+    logs_forget(logs);
     mem_free(logs->dir);
     logs->dir = NULL;
 }
 
-char *logs_path(const char *logs_dir, const char *run_hex, uint32_t attempt)
+static enum err_code
+open_file(const struct log_ref *log, struct log_end *end, struct err *err)
 {
-    return mem_printf("%s/%s/%u.log", logs_dir, run_hex, (unsigned)attempt);
-}
-
-uint64_t logs_size(const char *logs_dir, const char *run_hex, uint32_t attempt)
-{
-    AUTO_FREE char *path = logs_path(logs_dir, run_hex, attempt);
-    struct stat info;
-    return stat(path, &info) == 0 && info.st_size > 0 ? (uint64_t)info.st_size : 0;
-}
-
-static enum err_code open_file(const struct logs *logs,
-                               const struct run_id *run_id,
-                               uint32_t attempt,
-                               struct log_file *file,
-                               struct err *err)
-{
-    AUTO_FREE char *path = logs_path(logs->dir, run_id->hex, attempt);
+    AUTO_FREE char *path = file_path(log);
     const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-    int fd = open(path, flags, 0600);
-    if (fd < 0 && errno == ENOENT) {
-        AUTO_FREE char *dir = fsx_path_join(logs->dir, run_id->hex);
+    end->fd = open(path, flags, 0600);
+    if (end->fd < 0 && errno == ENOENT) {
+        AUTO_FREE char *dir = fsx_path_join(log->dir, log->run_id->hex);
         enum err_code code = fsx_mkdirs(dir, 0700, err);
         if (code != ERR_OK) {
             return code;
         }
-        fd = open(path, flags, 0600);
+        end->fd = open(path, flags, 0600);
     }
-    if (fd < 0) {
-        return err_set_errno(err, errno, "cannot open '%s'", path);
-    }
-    struct stat info;
-    if (fstat(fd, &info) != 0) {
-        enum err_code code = err_set_errno(err, errno, "cannot read '%s'", path);
-        fsx_fd_cleanup(&fd);
-        return code;
-    }
-    file->fd = fd;
-    file->attempt = attempt;
-    file->size = (uint64_t)info.st_size;
-    return ERR_OK;
+    return end->fd >= 0 ? ERR_OK : err_set_errno(err, errno, "cannot open '%s'", path);
 }
 
-/* The open file of an attempt, or the slot to open it in. */
-static struct log_file *find_slot(struct logs *logs, uint64_t run, uint32_t attempt)
+/* The known end of an attempt's log, or the slot to note it in. */
+static struct log_end *find_slot(struct logs *logs, uint64_t run, uint32_t attempt)
 {
-    struct log_file *oldest = &logs->files[0];
-    for (size_t i = 0; i < LOG_FILES_OPEN; i++) {
-        struct log_file *file = &logs->files[i];
-        if (file->run == run && file->attempt == attempt) {
-            return file;
+    struct log_end *oldest = &logs->ends[0];
+    for (size_t i = 0; i < LOG_ENDS_KNOWN; i++) {
+        struct log_end *end = &logs->ends[i];
+        if (end->run == run && end->attempt == attempt) {
+            return end;
         }
-        oldest = file->used < oldest->used ? file : oldest;
+        oldest = end->used < oldest->used ? end : oldest;
     }
     return oldest;
 }
 
-static enum err_code
-write_at(struct log_file *file, const uint8_t *data, size_t len, struct err *err)
+static enum err_code find_end(struct logs *logs,
+                              const struct log_ref *log,
+                              struct log_end **end_out,
+                              struct err *err)
 {
-    while (len > 0) {
-        ssize_t n = pwrite(file->fd, data, len, (off_t)file->size);
+    struct log_end *end = find_slot(logs, log->run, log->attempt);
+    if (end->run != log->run || end->attempt != log->attempt) {
+        fsx_fd_cleanup(&end->fd);
+        *end = (struct log_end){ .fd = -1 };
+        enum err_code code = logs_size(log, &end->size, err);
+        if (code != ERR_OK) {
+            return code;
+        }
+        end->run = log->run;
+        end->attempt = log->attempt;
+    }
+    end->used = ++logs->tick;
+    *end_out = end;
+    return ERR_OK;
+}
+
+static enum err_code write_head(const struct log_ref *log,
+                                struct log_end *end,
+                                struct str bytes,
+                                struct err *err)
+{
+    struct stmt *stmt = stmt_use(log->db, SQL_LOG_HEAD_INSERT);
+    bind_u64(stmt, log->run);
+    bind_i64(stmt, log->attempt);
+    bind_u64(stmt, end->size);
+    bind_blob(stmt, bytes.ptr, bytes.len);
+    enum err_code code = stmt_run(stmt, err);
+    end->size += code == ERR_OK ? bytes.len : 0;
+    return code;
+}
+
+static enum err_code write_file(const struct log_ref *log,
+                                struct log_end *end,
+                                struct str bytes,
+                                struct err *err)
+{
+    enum err_code code = end->fd >= 0 ? ERR_OK : open_file(log, end, err);
+    while (bytes.len > 0 && code == ERR_OK) {
+        ssize_t n =
+            pwrite(end->fd, bytes.ptr, bytes.len, (off_t)(end->size - LOG_HEAD_BYTES));
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n <= 0) {
             return err_set_errno(err, n == 0 ? EIO : errno,
                                  "cannot write the log of attempt %u",
-                                 (unsigned)file->attempt);
+                                 (unsigned)log->attempt);
         }
-        file->size += (uint64_t)n;
-        data += n;
-        len -= (size_t)n;
+        end->size += (uint64_t)n;
+        bytes = str_sub(bytes, (size_t)n, bytes.len);
     }
-    return ERR_OK;
+    return code;
 }
 
 enum err_code logs_write(struct logs *logs,
@@ -115,23 +186,113 @@ enum err_code logs_write(struct logs *logs,
                          const struct record *record,
                          struct err *err)
 {
-    const struct rec_log *log = &record->as.log;
-    uint32_t attempt = record->key.attempt;
-    struct log_file *file = find_slot(logs, record->run_key, attempt);
-    if (file->run != record->run_key || file->attempt != attempt) {
-        fsx_fd_cleanup(&file->fd);
-        *file = (struct log_file){ .fd = -1 };
-        enum err_code code = open_file(logs, run_id, attempt, file, err);
-        if (code != ERR_OK) {
-            return code;
-        }
-        file->run = record->run_key;
+    const struct rec_log *piece = &record->as.log;
+    struct log_ref log = { .db = logs->db,
+                           .dir = logs->dir,
+                           .run_id = run_id,
+                           .run = record->run_key,
+                           .attempt = record->key.attempt };
+    struct log_end *end = NULL;
+    enum err_code code = find_end(logs, &log, &end, err);
+    if (code != ERR_OK) {
+        return code;
     }
-    file->used = ++logs->tick;
-    uint64_t end = log->offset + log->len;
-    if (log->offset > file->size || end <= file->size || end > LOG_BYTES_MAX) {
+    uint64_t to = piece->offset + piece->len;
+    if (piece->offset > end->size || to <= end->size || to > LOG_BYTES_MAX) {
         return ERR_OK;
     }
-    size_t skip = (size_t)(file->size - log->offset);
-    return write_at(file, log->data + skip, log->len - skip, err);
+    struct str bytes = str_from_n((const char *)piece->data, piece->len);
+    bytes = str_sub(bytes, (size_t)(end->size - piece->offset), bytes.len);
+    if (end->size < LOG_HEAD_BYTES) {
+        struct str head = str_sub(bytes, 0, (size_t)(LOG_HEAD_BYTES - end->size));
+        code = write_head(&log, end, head, err);
+        bytes = str_sub(bytes, head.len, bytes.len);
+    }
+    return code == ERR_OK && bytes.len > 0 ? write_file(&log, end, bytes, err) : code;
+}
+
+/* ---- reading ---- */
+
+/* Copies the part of a piece of the head that was asked for. */
+static size_t
+copy_piece(struct str piece, uint64_t at, uint64_t offset, struct str room)
+{
+    if (at + piece.len <= offset) {
+        return 0;
+    }
+    size_t skip = offset > at ? (size_t)(offset - at) : 0;
+    size_t n = piece.len - skip < room.len ? piece.len - skip : room.len;
+    memcpy((void *)(uintptr_t)room.ptr, piece.ptr + skip, n);
+    return n;
+}
+
+static enum err_code read_head(const struct log_ref *log,
+                               uint64_t offset,
+                               struct str room,
+                               size_t *got,
+                               struct err *err)
+{
+    struct stmt *row = stmt_use(log->db, SQL_LOG_HEAD_READ);
+    bind_u64(row, log->run);
+    bind_i64(row, log->attempt);
+    bool more = false;
+    enum err_code code = stmt_row(row, &more, err);
+    while (code == ERR_OK && more && *got < room.len) {
+        size_t len = 0;
+        const void *bytes = col_blob(row, 1, &len);
+        *got += copy_piece(str_from_n(bytes, len), col_u64(row, 0), offset + *got,
+                           str_sub(room, *got, room.len));
+        code = stmt_row(row, &more, err);
+    }
+    if (more) {
+        stmt_end(row);
+    }
+    return code;
+}
+
+static enum err_code read_file(const struct log_ref *log,
+                               uint64_t offset,
+                               struct str room,
+                               size_t *got,
+                               struct err *err)
+{
+    AUTO_FREE char *path = file_path(log);
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT) {
+        return err_set_errno(err, errno, "cannot open '%s'", path);
+    }
+    while (fd >= 0 && *got < room.len) {
+        ssize_t n = pread(fd, (char *)(uintptr_t)room.ptr + *got, room.len - *got,
+                          (off_t)(offset + *got - LOG_HEAD_BYTES));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return err_set_errno(err, errno, "cannot read '%s'", path);
+        }
+        if (n == 0) {
+            break;
+        }
+        *got += (size_t)n;
+    }
+    return ERR_OK;
+}
+
+enum err_code logs_read(const struct log_ref *log,
+                        uint64_t offset,
+                        uint8_t *bytes,
+                        size_t *len,
+                        struct err *err)
+{
+    struct str room = str_from_n((const char *)bytes, *len);
+    size_t got = 0;
+    enum err_code code = ERR_OK;
+    if (offset < LOG_HEAD_BYTES) {
+        code = read_head(log, offset, room, &got, err);
+    }
+    if (code == ERR_OK && offset + got >= LOG_HEAD_BYTES) {
+        code = read_file(log, offset, room, &got, err);
+    }
+    *len = got;
+    return code;
 }

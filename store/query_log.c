@@ -2,16 +2,11 @@
 /* query_log.c – `log`: a piece of an attempt's captured output.
  *
  * A piece never ends inside a character, so pieces can be joined. Bytes that are no
- * UTF-8, and NUL, become U+FFFD. Does not know who writes the files.
+ * UTF-8, and NUL, become U+FFFD. Does not know where its bytes lie.
  */
 #include "store/reader.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/mem.h"
-#include "base/sys/fsx.h"
 
 /* Bytes of one answer, also when more are asked for. */
 #define PIECE_BYTES_DEFAULT ((int64_t)1024 * 1024)
@@ -86,32 +81,6 @@ static size_t whole_characters(const char *bytes, size_t len)
     return len;
 }
 
-/* Reads up to `len` bytes; a file that is not there yet is empty. */
-static enum err_code
-read_piece(const char *path, int64_t offset, char *bytes, size_t *len, struct err *err)
-{
-    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t got = 0;
-    if (fd < 0 && errno != ENOENT) {
-        return err_set_errno(err, errno, "cannot open '%s'", path);
-    }
-    while (fd >= 0 && got < *len) {
-        ssize_t n = pread(fd, bytes + got, *len - got, (off_t)offset + (off_t)got);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return err_set_errno(err, errno, "cannot read '%s'", path);
-        }
-        if (n == 0) {
-            break;
-        }
-        got += (size_t)n;
-    }
-    *len = got;
-    return ERR_OK;
-}
-
 static void put_data(json_t *answer, char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -145,12 +114,18 @@ enum err_code query_log(struct store_reader *reader,
     if (code != ERR_OK) {
         return code;
     }
-    uint32_t attempt = (uint32_t)piece.attempt;
-    AUTO_FREE char *path = logs_path(reader->logs_dir, ref.run_id.hex, attempt);
-    uint64_t size = logs_size(reader->logs_dir, ref.run_id.hex, attempt);
+    struct log_ref log = { .db = &reader->db,
+                           .dir = reader->logs_dir,
+                           .run_id = &ref.run_id,
+                           .run = ref.run,
+                           .attempt = (uint32_t)piece.attempt };
+    uint64_t size = 0;
     size_t len = (size_t)piece.limit;
     AUTO_FREE char *bytes = mem_alloc(len + 1);
-    code = read_piece(path, piece.offset, bytes, &len, err);
+    code = logs_size(&log, &size, err);
+    if (code == ERR_OK) {
+        code = logs_read(&log, (uint64_t)piece.offset, (uint8_t *)bytes, &len, err);
+    }
     if (code != ERR_OK) {
         return code;
     }

@@ -226,8 +226,15 @@ replay_mark(struct replay *replay, const struct live *live, struct err *err)
     }
     struct run_id run_id = run_id_of_trial(&sweep->run_id, live->key.trial);
     struct record record = { .kind = REC_MARK, .key = live->key, .run_key = live->run };
-    record.as.mark.log_bytes =
-        logs_size(store->logs.dir, run_id.hex, live->key.attempt);
+    struct log_ref log = { .db = &store->db,
+                           .dir = store->logs.dir,
+                           .run_id = &run_id,
+                           .run = live->run,
+                           .attempt = live->key.attempt };
+    code = logs_size(&log, &record.as.mark.log_bytes, err);
+    if (code != ERR_OK) {
+        return code;
+    }
     struct stmt *row = stmt_use(&store->db, SQL_ATTEMPT_SEQ);
     bind_u64(row, live->run);
     bind_i64(row, live->key.attempt);

@@ -146,7 +146,7 @@ enum err_code store_open(const char *home, struct store **store_out, struct err 
     store->home = mem_strdup(home);
     map_str_init(&store->names);
     map_u64_init(&store->sweeps);
-    logs_init(&store->logs, home);
+    logs_init(&store->logs, &store->db, home);
     batch_init(&store->batch);
     enum err_code code = open_home(store, err);
     if (code != ERR_OK) {

@@ -4,7 +4,8 @@
  * A home is a folder:
  *
  *   store.db (+ -wal, -shm)   events, runs, params, tags, metrics
- *   logs/RUN_ID/ATTEMPT.log   stdout and stderr of each attempt, in order of arrival
+ *   logs/RUN_ID/ATTEMPT.log   stdout and stderr of an attempt, in order of arrival, from
+ *                             byte 16384 on; what comes before is in store.db
  *   lock                      flock'ed by the one process that writes; holds its pid
  *
  * Writing goes through one `struct store`, used by one thread; it applies whole batches

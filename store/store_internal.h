@@ -51,36 +51,55 @@ enum err_code migrate_check(struct db *db, struct err *err) MUST_USE;
 /* The schema version this program writes. */
 int64_t migrate_version(void);
 
-/* ---- logs.c: files of captured output ---- */
+/* ---- logs.c: captured output ---- */
 
-#define LOG_FILES_OPEN 64
+#define LOG_ENDS_KNOWN 64
 
-struct log_file {
+/* Where an attempt's log ends, and its file while it is open. */
+struct log_end {
     uint64_t run; /* 0: slot is free */
     uint32_t attempt;
-    int fd;
-    uint64_t size; /* bytes in the file */
+    int fd;        /* -1: not open */
+    uint64_t size; /* bytes of head and file together */
     uint64_t used; /* tick of last use */
 };
 
 struct logs {
+    struct db *db;
     char *dir; /* HOME/logs */
     uint64_t tick;
-    struct log_file files[LOG_FILES_OPEN];
+    struct log_end ends[LOG_ENDS_KNOWN];
 };
 
-void logs_init(struct logs *logs, const char *home);
+void logs_init(struct logs *logs, struct db *db, const char *home);
 void logs_fini(struct logs *logs);
+/* A batch was rolled back: pieces that seemed written are not. */
+void logs_forget(struct logs *logs);
 /* Writes what is not there yet. A piece behind the end, or beyond LOG_BYTES_MAX, is
  * left out. */
 enum err_code logs_write(struct logs *logs,
                          const struct run_id *run_id,
                          const struct record *record,
                          struct err *err) MUST_USE;
-/* HOME/logs/RUN_ID/ATTEMPT.log (owned). */
-char *logs_path(const char *logs_dir, const char *run_hex, uint32_t attempt);
-/* Length of the file; 0 when there is none. */
-uint64_t logs_size(const char *logs_dir, const char *run_hex, uint32_t attempt);
+
+/* One attempt's log, for reading it. */
+struct log_ref {
+    struct db *db;
+    const char *dir; /* HOME/logs */
+    const struct run_id *run_id;
+    uint64_t run;
+    uint32_t attempt;
+};
+
+/* Length in bytes; 0 when there is none. */
+enum err_code
+logs_size(const struct log_ref *log, uint64_t *size_out, struct err *err) MUST_USE;
+/* Reads up to *len bytes from offset; *len becomes what was read. */
+enum err_code logs_read(const struct log_ref *log,
+                        uint64_t offset,
+                        uint8_t *bytes,
+                        size_t *len,
+                        struct err *err) MUST_USE;
 
 /* ---- names.c ---- */
 

@@ -146,6 +146,17 @@ CREATE TABLE tags (
     PRIMARY KEY (run, key)
 ) STRICT, WITHOUT ROWID;
 
+-- The first 16 KiB of each attempt's output, in pieces; what follows is in the file
+-- HOME/logs/RUN_ID/ATTEMPT.log. Most trials print little, and a file for each would cost
+-- more than the trial.
+CREATE TABLE log_heads (
+    run     INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    at      INTEGER NOT NULL, -- bytes before this piece
+    data    BLOB NOT NULL,
+    PRIMARY KEY (run, attempt, at)
+) STRICT, WITHOUT ROWID;
+
 -- Every point of every attempt. A NaN is value NULL with is_nan 1.
 CREATE TABLE metrics (
     run     INTEGER NOT NULL,

@@ -3,7 +3,10 @@
 #include "tests/unit/store/records.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "store/store_internal.h"
 
 void records_init(struct records *records)
 {
@@ -310,4 +313,47 @@ void assert_record_eq(const struct record *a, const struct record *b)
     assert_true(a->seq == b->seq);
     assert_text_eq(a->cause, b->cause);
     assert_body_eq(a, b);
+}
+
+static struct log_ref
+log_ref_of(struct store *store, struct attempt_key key, struct run_id *run_id)
+{
+    char sql[160];
+    int64_t run = 0;
+    struct err err = { 0 };
+    struct run_id sweep = sweep_run_id(key.sweep);
+    *run_id = run_id_of_trial(&sweep, key.trial);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT r.id FROM runs r JOIN sweeps s ON s.run = r.parent"
+                   " WHERE s.id = %u AND r.number = %u",
+                   key.sweep, key.trial);
+    assert_ok(db_number(&store->db, sql, &run, &err), &err);
+    return (struct log_ref){ .db = &store->db,
+                             .dir = store->logs.dir,
+                             .run_id = run_id,
+                             .run = (uint64_t)run,
+                             .attempt = key.attempt };
+}
+
+uint64_t log_size(struct store *store, struct attempt_key key)
+{
+    struct run_id run_id;
+    struct log_ref log = log_ref_of(store, key, &run_id);
+    struct err err = { 0 };
+    uint64_t size = 0;
+    assert_ok(logs_size(&log, &size, &err), &err);
+    return size;
+}
+
+size_t log_read(struct store *store,
+                struct attempt_key key,
+                uint64_t offset,
+                char *bytes,
+                size_t room)
+{
+    struct run_id run_id;
+    struct log_ref log = log_ref_of(store, key, &run_id);
+    struct err err = { 0 };
+    assert_ok(logs_read(&log, offset, (uint8_t *)bytes, &room, &err), &err);
+    return room;
 }

@@ -75,6 +75,15 @@ struct run_id sweep_run_id(uint32_t sweep);
 /* Applies records [from, len) in one batch and fails the test on error. */
 void apply_from(struct store *store, struct records *records, size_t from);
 
+/* Length of the log of a trial's attempt; the run key is looked up. */
+uint64_t log_size(struct store *store, struct attempt_key key);
+/* Reads it; gives how many bytes were there. */
+size_t log_read(struct store *store,
+                struct attempt_key key,
+                uint64_t offset,
+                char *bytes,
+                size_t room);
+
 /* Fails the test at the first difference. Run ids and parameters included when both
  * carry them. */
 void assert_record_eq(const struct record *a, const struct record *b);

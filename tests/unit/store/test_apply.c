@@ -199,9 +199,7 @@ static void test_points_sent_twice_are_stored_once(void **state)
     assert_int_equal(number(store, "SELECT value = 'second' FROM v_tags WHERE key ="
                                    " 'note'"),
                      1);
-    struct run_id sweep = sweep_run_id(1);
-    struct run_id run = run_id_of_trial(&sweep, 1);
-    assert_int_equal(logs_size(store->logs.dir, run.hex, 1), 12);
+    assert_int_equal(log_size(store, (struct attempt_key){ 1, 1, 1 }), 12);
     store_close(store);
     records_fini(&records);
 }

@@ -77,9 +77,7 @@ static void check_full_and_retry(const char *home, const char *ballast)
     assert_code(store_apply(store, records->items, records->len, &err), ERR_FULL);
     assert_int_equal(unlink(ballast), 0);
     apply_from(store, records, 0);
-    struct run_id sweep = sweep_run_id(1);
-    struct run_id run = run_id_of_trial(&sweep, 0);
-    assert_int_equal(logs_size(store->logs.dir, run.hex, 1), LINE_BYTES - 1);
+    assert_int_equal(log_size(store, key), LINE_BYTES - 1);
     assert_int_equal(number(store, "SELECT count(*) FROM runs"), 802);
     store_close(store);
     records_fini(records);
