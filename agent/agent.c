@@ -343,6 +343,7 @@ leftovers_remove(struct agent *agent, const char *folder, const struct map_str *
         return;
     }
     const struct dirent *entry = NULL;
+    /* One stream, one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
     while ((entry = readdir(dir)) != NULL) {
         const char *name = entry->d_name;
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0
@@ -415,17 +416,19 @@ static enum err_code spool_restore(struct agent *agent, struct err *err)
 struct programs {
     char *exe;
     char *helper;
-    char host[256];
+    char *host;
 };
 
 static enum err_code programs_find(const struct agent_config *config,
                                    struct programs *programs,
                                    struct err *err)
 {
+    char host[256] = "unknown";
     if (config->host != NULL) {
-        snprintf(programs->host, sizeof programs->host, "%s", config->host);
-    } else if (gethostname(programs->host, sizeof programs->host - 1) != 0) {
-        snprintf(programs->host, sizeof programs->host, "unknown");
+        programs->host = mem_strdup(config->host);
+    } else {
+        IGNORE_ERR(gethostname(host, sizeof host - 1), "unknown then");
+        programs->host = mem_strdup(host);
     }
     const char *exe = config->exe_path != NULL ? config->exe_path : "/proc/self/exe";
     enum err_code code = fsx_real_path(exe, &programs->exe, err);
@@ -559,6 +562,7 @@ agent_open(struct agent *agent, const struct agent_config *config, struct err *e
     }
     mem_free(programs.exe);
     mem_free(programs.helper);
+    mem_free(programs.host);
     return code;
 }
 

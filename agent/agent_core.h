@@ -27,9 +27,9 @@ struct agent_core;
 
 /* Points and packed bytes (estimated) that close a report. */
 #define AGENT_REPORT_POINTS_MAX 4096u
-#define AGENT_REPORT_BYTES_MAX  (256u * 1024u)
+#define AGENT_REPORT_BYTES_MAX  ((size_t)256 * 1024)
 /* Largest piece of a log in one message. */
-#define AGENT_LOG_PIECE_MAX (128u * 1024u)
+#define AGENT_LOG_PIECE_MAX ((uint64_t)128 * 1024)
 /* "Started" alone waits so long for company: most trivial trials end within it. */
 #define AGENT_STARTED_LINGER_MS 10
 /* Entries gathered in memory reach the spool at the latest after this. */
@@ -47,8 +47,8 @@ struct agent_core;
 #define AGENT_HELLO_GAP_MS 500
 /* Used until (or unless) Welcome says otherwise. */
 #define AGENT_LEASE_MS_DEFAULT         30000u
-#define AGENT_WINDOW_BYTES_DEFAULT     (1024u * 1024u)
-#define AGENT_LOG_WINDOW_BYTES_DEFAULT (512u * 1024u)
+#define AGENT_WINDOW_BYTES_DEFAULT     ((uint64_t)1024 * 1024)
+#define AGENT_LOG_WINDOW_BYTES_DEFAULT ((uint64_t)512 * 1024)
 
 /* Everything is copied by agent_core_create. */
 struct agent_core_config {

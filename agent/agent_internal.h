@@ -160,7 +160,7 @@ void trial_forget(struct agent *agent, const struct agent_effect *effect);
 /* For agent_close: frees without telling anybody. False: a copy is running, which frees
  * it and calls agent_part_closed. */
 bool trial_close(struct trial *trial);
-void agent_part_closed(void *agent);
+void agent_part_closed(void *ctx);
 
 /* ---- output.c ---- */
 

@@ -83,8 +83,7 @@ static int spawn_with(struct helper_link *link, int fd)
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &all);
     char serve[] = "--serve";
-    char number[16];
-    snprintf(number, sizeof number, "%d", HELPER_SERVE_FD);
+    char number[] = { '0' + HELPER_SERVE_FD, '\0' };
     char *argv[] = { link->path, serve, number, NULL };
     int rc = posix_spawn(&link->pid, link->path, &actions, &attr, argv, environ);
     posix_spawnattr_destroy(&attr);

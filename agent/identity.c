@@ -44,7 +44,11 @@ static char *id_make(const char *host)
     clock_entropy(random, sizeof random);
     AUTO_STRBUF struct strbuf text = STRBUF_INIT(NAME_BYTES_MAX);
     for (size_t i = 0; host[i] != '\0' && host[i] != '.' && i < 60; i++) {
-        strbuf_addc(&text, id_char(host[i]) ? host[i] : '-');
+        char c = host[i];
+        if (!id_char(c)) {
+            c = '-';
+        }
+        strbuf_addc(&text, c);
     }
     strbuf_addf(&text, "%s%02x%02x%02x%02x", text.len > 0 ? "-" : "agent-", random[0],
                 random[1], random[2], random[3]);

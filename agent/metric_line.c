@@ -100,7 +100,7 @@ bool metric_name_is_valid(struct str name)
     }
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        if (!is_alnum(c) && memchr("_./-@: ", c, 7) == NULL) {
+        if (c == '\0' || (!is_alnum(c) && strchr("_./-@: ", c) == NULL)) {
             return false;
         }
     }
@@ -119,6 +119,7 @@ static struct name_entry *names_intern(struct metric_names *names, struct str na
         }
         return NULL;
     }
+    ASSERT(name.ptr != NULL);
     entry = mem_alloc(sizeof *entry + name.len + 1);
     memcpy(entry->text, name.ptr, name.len);
     map_str_set(&names->entries, name, entry);
@@ -127,10 +128,9 @@ static struct name_entry *names_intern(struct metric_names *names, struct str na
 
 static struct name_entry *entry_of(const struct agent_point *point)
 {
-    const char *base = point->name - offsetof(struct name_entry, text);
-    struct name_entry *entry = NULL;
-    memcpy(&entry, &base, sizeof entry);
-    return entry;
+    /* Points are given out read-only, but the entry is ours. */
+    uintptr_t text = (uintptr_t)point->name;
+    return (struct name_entry *)(text - offsetof(struct name_entry, text));
 }
 
 bool metric_names_point(struct metric_names *names,
@@ -372,12 +372,16 @@ static bool json_skip_nested(struct json_scan *json)
     return false;
 }
 
+static bool is_word_end(char c)
+{
+    return c == ',' || c == '}' || c == ']' || is_blank(c);
+}
+
 /* A bare word: number, NaN, Infinity, true, false, null. */
 static bool json_word(struct json_scan *json, struct str *out)
 {
     size_t start = json->at;
-    while (json->at < json->text.len
-           && memchr(",}] \t", json->text.ptr[json->at], 5) == NULL) {
+    while (json->at < json->text.len && !is_word_end(json->text.ptr[json->at])) {
         json->at++;
     }
     *out = str_sub(json->text, start, json->at - start);

@@ -143,6 +143,7 @@ static void find_gpus(struct resources_found *found)
     }
     /* One folder a device; CUDA numbers them in the order of the bus. */
     const struct dirent *entry = NULL;
+    /* One stream, one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
     while ((entry = readdir(dir)) != NULL) {
         if (entry->d_name[0] != '.' && found->gpus_len < GPUS_PER_AGENT_MAX) {
             found->gpus[found->gpus_len] = (uint32_t)found->gpus_len;

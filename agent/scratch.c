@@ -131,6 +131,7 @@ static bool scratch_is_clean(const struct scratch *scratch)
     }
     bool clean = true;
     const struct dirent *entry = NULL;
+    /* One stream, one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
     while (clean && (entry = readdir(dir)) != NULL) {
         clean = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0
                 || strcmp(entry->d_name, PARAMS_NAME) == 0;
@@ -158,6 +159,7 @@ static void removal_done(uv_work_t *work, int status)
 void scratch_release(struct scratch_pool *pool, struct scratch *scratch)
 {
     if (pool->kept.len < KEPT_MAX && scratch_is_clean(scratch)) {
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
         vec_push(&pool->kept, scratch);
         return;
     }

@@ -15,6 +15,8 @@
 #include "core/sweep_spec.h"
 #include "core/value.h"
 
+static const uint32_t PAYLOAD_MAX = HELPER_PAYLOAD_MAX;
+
 static void
 env_add(struct strbuf *block, uint32_t *len, const char *name, const char *v)
 {
@@ -62,7 +64,7 @@ static bool env_is_replaced(const char *entry, bool has_gpus)
 void trial_env_init(struct trial_env *env, const struct trial_env_config *config)
 {
     *env = (struct trial_env){ .has_gpus = config->has_gpus };
-    strbuf_init(&env->block, HELPER_PAYLOAD_MAX);
+    strbuf_init(&env->block, (size_t)PAYLOAD_MAX);
     const char *path = "/usr/local/bin:/usr/bin:/bin";
     bool unbuffered = false;
     for (size_t i = 0; config->environ[i] != NULL; i++) {
@@ -97,6 +99,16 @@ static void add_number(struct trial_launch *launch, const char *name, uint32_t v
     launch->envc++;
 }
 
+/* A byte of a parameter's name in the name of its variable. */
+static char env_char(char c)
+{
+    if (c >= 'a' && c <= 'z') {
+        return (char)(c - 'a' + 'A');
+    }
+    bool keep = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return keep ? c : (char)'_';
+}
+
 /* WINNOW_PARAM_<NAME>=value for each active parameter. */
 static void add_params(struct trial_launch *launch, const struct trial_words *words)
 {
@@ -108,11 +120,7 @@ static void add_params(struct trial_launch *launch, const struct trial_words *wo
         }
         strbuf_adds(&launch->payload, "WINNOW_PARAM_");
         for (const char *c = space->params[i].name; *c != '\0'; c++) {
-            bool lower = *c >= 'a' && *c <= 'z';
-            bool keep = (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
-            strbuf_addc(&launch->payload, lower  ? (char)(*c - 'a' + 'A')
-                                          : keep ? *c
-                                                 : '_');
+            strbuf_addc(&launch->payload, env_char(*c));
         }
         strbuf_addc(&launch->payload, '=');
         value_print(value, &launch->payload);
@@ -168,7 +176,7 @@ enum err_code trial_launch_init(struct trial_launch *launch,
     if (code != ERR_OK) {
         return code;
     }
-    strbuf_init(&launch->payload, HELPER_PAYLOAD_MAX);
+    strbuf_init(&launch->payload, (size_t)PAYLOAD_MAX);
     strbuf_add(&launch->payload, words->work_dir, strlen(words->work_dir) + 1);
     for (size_t i = 0; i < argv.len; i++) {
         strbuf_add(&launch->payload, argv.words[i], strlen(argv.words[i]) + 1);

@@ -195,7 +195,7 @@ enum err_code wire_hello(const struct agent_core_config *identity,
     hello.n_gpus = identity->gpus_len;
     hello.home_id = held_len > 0 ? text_of(home_id) : NULL;
     AUTO_FREE struct held_block *blocks = mem_alloc_array(held_len, sizeof *blocks);
-    AUTO_FREE Winnow__Held **list = mem_alloc_array(held_len, sizeof *list);
+    AUTO_FREE Winnow__Held **list = mem_alloc_array(held_len, sizeof(void *));
     for (size_t i = 0; i < held_len; i++) {
         held_write(&blocks[i], &held[i]);
         list[i] = &blocks[i].held;
@@ -283,7 +283,7 @@ enum err_code wire_report(const struct agent_report *report,
     AUTO_FREE int64_t *offsets = mem_alloc_array(report->points_len, sizeof *offsets);
     points_write(&message, report, offsets);
     AUTO_FREE Winnow__Note *notes = mem_alloc_array(report->notes_len, sizeof *notes);
-    AUTO_FREE Winnow__Note **list = mem_alloc_array(report->notes_len, sizeof *list);
+    AUTO_FREE Winnow__Note **list = mem_alloc_array(report->notes_len, sizeof(void *));
     for (size_t i = 0; i < report->notes_len; i++) {
         winnow__note__init(&notes[i]);
         PUT(&notes[i], kind, (uint32_t)report->notes[i].kind);
