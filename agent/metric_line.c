@@ -129,8 +129,10 @@ static struct name_entry *names_intern(struct metric_names *names, struct str na
 static struct name_entry *entry_of(const struct agent_point *point)
 {
     /* Points are given out read-only, but the entry is ours. */
-    uintptr_t text = (uintptr_t)point->name;
-    return (struct name_entry *)(text - offsetof(struct name_entry, text));
+    const char *base = point->name - offsetof(struct name_entry, text);
+    struct name_entry *entry = NULL;
+    memcpy(&entry, &base, sizeof(void *));
+    return entry;
 }
 
 bool metric_names_point(struct metric_names *names,

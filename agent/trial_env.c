@@ -105,8 +105,10 @@ static char env_char(char c)
     if (c >= 'a' && c <= 'z') {
         return (char)(c - 'a' + 'A');
     }
-    bool keep = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return keep ? c : (char)'_';
+    if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
+        return c;
+    }
+    return '_';
 }
 
 /* WINNOW_PARAM_<NAME>=value for each active parameter. */
