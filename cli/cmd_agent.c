@@ -26,8 +26,8 @@
 /* Time that closing may take to get the last frames out. */
 #define LINGER_MS 1000
 /* Trouble is told at once, then after this, then twice as late each time. */
-#define TELL_MS_FIRST 10000
-#define TELL_MS_MAX   (10 * 60 * 1000)
+#define TELL_MS_FIRST ((int64_t)10000)
+#define TELL_MS_MAX   ((int64_t)600000)
 #define GPU_INDEX_MAX 63
 
 struct work {

@@ -71,7 +71,7 @@ static void serve_init(struct serve *serve)
 
 static int say_ready(const struct serve *serve, const char *home)
 {
-    AUTO_STRBUF struct strbuf out = STRBUF_INIT(PATH_BYTES_MAX * 2);
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
     AUTO_FREE char *keys = fsx_path_join(home, "keys");
     strbuf_addf(&out, "ready: %s, home %s, keys %s\n",
                 coordinator_endpoint(serve->coordinator), home,

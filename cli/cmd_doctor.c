@@ -32,7 +32,7 @@
 /* 2024-01-01: a clock before the program was written is wrong. */
 #define CLOCK_MS_MIN ((int64_t)1704067200000)
 #define PORT_DEFAULT 5570
-#define FINDINGS_MAX (64 * 1024)
+#define FINDINGS_MAX ((size_t)64 * 1024)
 
 enum verdict_level {
     LEVEL_OK,
@@ -147,16 +147,16 @@ static void check_space(struct doctor *doctor)
 static void check_filesystem(struct doctor *doctor)
 {
     static const struct {
-        uint32_t magic;
         const char *name;
+        uint32_t magic;
         bool network;
     } known[] = {
-        { 0xef53, "ext", false },         { 0x58465342, "xfs", false },
-        { 0x9123683e, "btrfs", false },   { 0x01021994, "tmpfs", false },
-        { 0x794c7630, "overlay", false }, { 0x2fc12fc1, "zfs", false },
-        { 0x6969, "nfs", true },          { 0xff534d42, "cifs", true },
-        { 0xfe534d42, "smb2", true },     { 0x0bd00bd0, "lustre", true },
-        { 0x47504653, "gpfs", true },     { 0x00c36400, "ceph", true },
+        { "ext", 0xef53, false },         { "xfs", 0x58465342, false },
+        { "btrfs", 0x9123683e, false },   { "tmpfs", 0x01021994, false },
+        { "overlay", 0x794c7630, false }, { "zfs", 0x2fc12fc1, false },
+        { "nfs", 0x6969, true },          { "cifs", 0xff534d42, true },
+        { "smb2", 0xfe534d42, true },     { "lustre", 0x0bd00bd0, true },
+        { "gpfs", 0x47504653, true },     { "ceph", 0x00c36400, true },
     };
     struct statfs info;
     if (statfs(doctor->home, &info) != 0) {
@@ -261,7 +261,7 @@ static const struct output_column check_columns[] = {
 
 int cmd_doctor(const struct opts *opts)
 {
-    AUTO_STRBUF struct strbuf out = STRBUF_INIT(1024 * 1024);
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
     AUTO_JSON json_t *checks = json_array();
     enum output_format format = OUTPUT_TABLE;
     struct where where;

@@ -11,7 +11,7 @@
 
 int cmd_keygen(const struct opts *opts)
 {
-    AUTO_STRBUF struct strbuf out = STRBUF_INIT(PATH_BYTES_MAX * 2);
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
     const char *name = opts->args[0];
     struct where where;
     struct err err = { 0 };

@@ -12,7 +12,7 @@
 #include "cli/where.h"
 
 /* Bytes asked for at once. */
-#define PIECE_BYTES (256 * 1024)
+#define PIECE_BYTES ((int64_t)256 * 1024)
 /* How often a log that may grow is asked for. */
 #define FOLLOW_NS (200 * NS_PER_MS)
 

@@ -10,7 +10,7 @@
 /* Prints the answer: one line for people, or the object. */
 static int print_answer(const struct opts *opts, const json_t *answer)
 {
-    AUTO_STRBUF struct strbuf out = STRBUF_INIT(64 * 1024);
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
     enum output_format format = OUTPUT_TABLE;
     struct err err = { 0 };
     if (output_format_get(opts, &format, &err) != ERR_OK) {

@@ -390,7 +390,7 @@ int local_run_result(const struct where *where, const char *sweep_id, bool to_st
     AUTO_LOOK struct look *look = NULL;
     AUTO_JSON json_t *sweep = NULL;
     AUTO_JSON json_t *best = NULL;
-    AUTO_STRBUF struct strbuf out = STRBUF_INIT(1024 * 1024);
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
     struct err err = { 0 };
     const char *state = NULL;
     int status = 0;

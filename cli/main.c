@@ -132,7 +132,7 @@ static const char overview_tail[] =
 
 static int overview(void)
 {
-    AUTO_STRBUF struct strbuf out = STRBUF_INIT(64 * 1024);
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
     strbuf_adds(&out, overview_head);
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
         strbuf_addf(&out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
@@ -168,7 +168,7 @@ static const struct verb *verb_find(const char *name)
 
 static int verb_help(const struct verb *verb)
 {
-    AUTO_STRBUF struct strbuf out = STRBUF_INIT(64 * 1024);
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
     opt_help(verb, &out);
     return output_flush(&out);
 }

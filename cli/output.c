@@ -41,7 +41,8 @@ static void add_real(double value, struct strbuf *out)
 static void add_clean(const char *text, struct strbuf *out)
 {
     for (const char *at = text; *at != '\0'; at++) {
-        strbuf_addc(out, (unsigned char)*at < 0x20 || *at == 0x7f ? ' ' : *at);
+        bool is_control = (unsigned char)*at < 0x20 || *at == 0x7f;
+        strbuf_add(out, is_control ? " " : at, 1);
     }
 }
 
@@ -113,6 +114,8 @@ static void grid_fini(struct grid *grid)
     vec_fini(&grid->columns);
 }
 
+/* Takes path and title, so they are not const. */
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
 static void grid_add(struct grid *grid, char *path, char *title, enum output_kind kind)
 {
     struct grid_column column = {
@@ -421,7 +424,7 @@ static void add_member(const char *head,
                        size_t width,
                        struct strbuf *out)
 {
-    struct strbuf name = STRBUF_INIT(NAME_BYTES_MAX * 4);
+    struct strbuf name = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
     strbuf_addf(&name, "%s%s%s", head, head[0] != '\0' ? "." : "", key);
     int pad = (int)width;
     const char *text = json_string_value(value);
@@ -472,7 +475,7 @@ void output_object(const json_t *object, enum output_format format, struct strbu
         output_rows(rows, NULL, 0, format, 0, out);
         return;
     }
-    json_t *members = (json_t *)(uintptr_t)object; /* the iterator wants it so */
+    AUTO_JSON json_t *members = json_deep_copy(object);
     size_t width = member_width(members);
     json_object_foreach(members, key, value)
     {

@@ -14,6 +14,9 @@
 #include "base/strbuf.h"
 #include "cli/opt.h"
 
+/* Text of one object or one page of help. */
+#define OUTPUT_TEXT_BYTES_MAX ((size_t)1024 * 1024)
+
 enum output_format {
     OUTPUT_TABLE,
     OUTPUT_JSON,

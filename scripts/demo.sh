@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 scripts/bootstrap.sh build demo
-scripts/build.sh release
+scripts/build.sh release winnow winnow-trial
 printf '== winnow run examples/xgboost-digits/sweep.yaml\n'
 build/winnow run examples/xgboost-digits/sweep.yaml
 printf '== winnow best last\n'
