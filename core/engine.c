@@ -381,6 +381,9 @@ void engine_summary(const struct engine *engine,
         summary_out->cause = "disk full";
     }
     memcpy(summary_out->counts, sweep->counts, sizeof sweep->counts);
+    /* What waits at an agent for a slot does not run yet. */
+    summary_out->counts[TRIAL_RUNNING] -= sweep->live - sweep->occupying;
+    summary_out->counts[TRIAL_QUEUED] += sweep->live - sweep->occupying;
     if (sweep->best != NULL) {
         summary_out->best_value = sweep->best->value;
         summary_out->best_trial = sweep->best->number;

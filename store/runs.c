@@ -76,12 +76,15 @@ static void move(struct run_change *run, enum trial_state state, const char *cau
     run->end_ms = 0;
 }
 
+/* A prefetched attempt waits at its agent for a slot: people see it as queued until its
+ * program runs. */
 static void note_assigned(struct run_change *run,
                           struct attempt_change *attempt,
                           const struct record *record)
 {
-    move(run, TRIAL_RUNNING, record->cause);
-    run->phase = PHASE_PREPARING;
+    bool waits = record->as.assigned.prefetch;
+    move(run, waits ? TRIAL_QUEUED : TRIAL_RUNNING, record->cause);
+    run->phase = waits ? PHASE_NONE : PHASE_PREPARING;
     run->attempts = record->key.attempt;
     run->agent = record->as.assigned.agent;
     attempt->assigned = record;

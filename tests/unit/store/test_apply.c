@@ -392,9 +392,34 @@ static void test_replay_ends_with_the_callbacks_error(void **state)
     records_fini(&records);
 }
 
+static void test_prefetched_is_queued_until_it_runs(void **state)
+{
+    UNUSED(state);
+    AUTO_TMPDIR struct tmpdir dir;
+    tmpdir_init(&dir);
+    struct records records;
+    struct store *store = NULL;
+    struct attempt_key key = { 1, 0, 1 };
+    open_home(&dir, &store);
+    records_init(&records);
+    add_sweep(&records, 1, 1, "digits");
+    add_agent(&records, 1, "a");
+    add_trial(&records, (struct attempt_key){ 1, 0, 0 }, 2, 0.5);
+    add_assigned(&records, key, 2, 1)->as.assigned.prefetch = true;
+    apply_from(store, &records, 0);
+    assert_int_equal(number(store, "SELECT state = 'queued' FROM v_trials"), 1);
+    size_t from = records.len;
+    add_started(&records, key, 2);
+    apply_from(store, &records, from);
+    assert_int_equal(number(store, "SELECT state = 'running' FROM v_trials"), 1);
+    store_close(store);
+    records_fini(&records);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_prefetched_is_queued_until_it_runs),
         TEST(test_replay_gives_back_what_was_applied),
         TEST(test_one_batch_equals_many),
         TEST(test_points_sent_twice_are_stored_once),
