@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* digest.c – whether two engines hold the same recorded state.
+ * Owns nothing. Knows the engine's private structures; the only part of the simulation
+ * that does. */
+#include "tests/sim/digest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/engine_internal.h"
+
+struct compare {
+    char *text;
+    size_t size;
+    bool same;
+    uint64_t place[3]; /* sweep, trial, attempt */
+};
+
+static void expect(struct compare *compare, const char *what, int64_t a, int64_t b)
+{
+    if (compare->same && a != b) {
+        compare->same = false;
+        IGNORE_ERR(snprintf(compare->text, compare->size,
+                            "%s of %llu/%llu.%llu is %lld, by the records %lld", what,
+                            (unsigned long long)compare->place[0],
+                            (unsigned long long)compare->place[1],
+                            (unsigned long long)compare->place[2], (long long)a,
+                            (long long)b)
+                       < 0,
+                   "cut is fine");
+    }
+}
+
+static int64_t bits_of(double value)
+{
+    int64_t bits = 0;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static void compare_attempts(struct compare *compare,
+                             const struct attempt *a,
+                             const struct attempt *b)
+{
+    expect(compare, "live attempt", a != NULL, b != NULL);
+    if (a == NULL || b == NULL) {
+        return;
+    }
+    compare->place[2] = a->number;
+    expect(compare, "number", a->number, b->number);
+    expect(compare, "agent", a->agent->key, b->agent->key);
+    expect(compare, "boot", (int64_t)a->boot, (int64_t)b->boot);
+    expect(compare, "started", a->started, b->started);
+    expect(compare, "suspect", a->suspect, b->suspect);
+    expect(compare, "prefetch", a->prefetch, b->prefetch);
+    expect(compare, "stop", a->stop, b->stop);
+    expect(compare, "seq", (int64_t)a->seq, (int64_t)b->seq);
+    expect(compare, "log bytes", (int64_t)a->log_bytes, (int64_t)b->log_bytes);
+    expect(compare, "gpus", (int64_t)a->gpu_mask, (int64_t)b->gpu_mask);
+    expect(compare, "objective seen", a->seen.any, b->seen.any);
+    expect(compare, "last step", a->seen.last_step, b->seen.last_step);
+    expect(compare, "last", bits_of(a->seen.last), bits_of(b->seen.last));
+    expect(compare, "least", bits_of(a->seen.min), bits_of(b->seen.min));
+    expect(compare, "greatest", bits_of(a->seen.max), bits_of(b->seen.max));
+    compare->place[2] = 0;
+}
+
+static void
+compare_trials(struct compare *compare, const struct trial *a, const struct trial *b)
+{
+    compare->place[1] = a->number;
+    expect(compare, "state", a->state, b->state);
+    expect(compare, "attempts", a->attempts, b->attempts);
+    expect(compare, "has value", a->has_value, b->has_value);
+    expect(compare, "value", bits_of(a->value), bits_of(b->value));
+    expect(compare, "step", a->step, b->step);
+    for (size_t cause = 0; cause < RETRY_CAUSE_NR; cause++) {
+        expect(compare, "retries", a->retries[cause], b->retries[cause]);
+    }
+    compare_attempts(compare, a->live, b->live);
+}
+
+static int64_t queue_head_of(const struct sweep *sweep)
+{
+    struct list_node *node = list_first(&sweep->queue);
+    return node != NULL ? (int64_t)container_of(node, struct trial, queue_node)->number
+                        : -1;
+}
+
+static void
+compare_sweeps(struct compare *compare, const struct sweep *a, const struct sweep *b)
+{
+    compare->place[0] = a->key;
+    expect(compare, "state", a->state, b->state);
+    expect(compare, "paused by user", a->paused_by_user, b->paused_by_user);
+    expect(compare, "drain", a->drain, b->drain);
+    expect(compare, "cursor", (int64_t)a->cursor, (int64_t)b->cursor);
+    expect(compare, "enqueued", a->enqueued_used, b->enqueued_used);
+    expect(compare, "occupying", a->occupying, b->occupying);
+    expect(compare, "live", a->live, b->live);
+    expect(compare, "elapsed", a->elapsed_ms, b->elapsed_ms);
+    expect(compare, "running since", a->running_since_ms, b->running_since_ms);
+    expect(compare, "failed base", a->failed_base, b->failed_base);
+    expect(compare, "ended base", a->ended_base, b->ended_base);
+    expect(compare, "head of the queue", queue_head_of(a), queue_head_of(b));
+    expect(compare, "best", a->best != NULL ? (int64_t)a->best->number : -1,
+           b->best != NULL ? (int64_t)b->best->number : -1);
+    expect(compare, "cause",
+           strcmp(a->cause != NULL ? a->cause : "", b->cause != NULL ? b->cause : ""),
+           0);
+    expect(compare, "trials", (int64_t)a->trials.len, (int64_t)b->trials.len);
+    for (size_t i = 0; i < a->trials.len && compare->same; i++) {
+        compare_trials(compare, a->trials.ptr[i], b->trials.ptr[i]);
+    }
+    compare->place[1] = 0;
+}
+
+static void
+compare_agents(struct compare *compare, const struct agent *a, const struct agent *b)
+{
+    compare->place[0] = a->key;
+    expect(compare, "agent's boot", (int64_t)a->boot, (int64_t)b->boot);
+    expect(compare, "agent's slots in use", a->used_slots, b->used_slots);
+    expect(compare, "agent's prefetched", a->prefetched, b->prefetched);
+    expect(compare, "agent's gpus in use", (int64_t)a->used_gpus,
+           (int64_t)b->used_gpus);
+    expect(compare, "agent's attempts", (int64_t)a->attempts.len,
+           (int64_t)b->attempts.len);
+}
+
+bool digest_equal(const struct engine *a,
+                  const struct engine *b,
+                  char *difference,
+                  size_t difference_size)
+{
+    struct compare compare = { .text = difference,
+                               .size = difference_size,
+                               .same = true };
+    expect(&compare, "sweeps", (int64_t)map_u64_len(&a->sweeps),
+           (int64_t)map_u64_len(&b->sweeps));
+    expect(&compare, "agents", (int64_t)map_u64_len(&a->agents),
+           (int64_t)map_u64_len(&b->agents));
+    expect(&compare, "next run key", (int64_t)a->next_run_key,
+           (int64_t)b->next_run_key);
+    size_t pos = 0;
+    uint64_t key = 0;
+    void *item = NULL;
+    while (compare.same && map_u64_next(&a->sweeps, &pos, &key, &item)) {
+        const struct sweep *other = map_u64_get(&b->sweeps, key);
+        expect(&compare, "sweep", 1, other != NULL);
+        if (other != NULL) {
+            compare_sweeps(&compare, item, other);
+        }
+    }
+    pos = 0;
+    while (compare.same && map_u64_next(&a->agents, &pos, &key, &item)) {
+        const struct agent *other = map_u64_get(&b->agents, key);
+        expect(&compare, "agent", 1, other != NULL);
+        if (other != NULL) {
+            compare_agents(&compare, item, other);
+        }
+    }
+    return compare.same;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oracle.h – what must be true, judged from outside.
+ *
+ * The oracle sees what trials print, what agents spool and hear, what is committed and
+ * what the coordinator says. It keeps books of its own on all of it and never looks
+ * into the engine or the agents' cores.
+ */
+#ifndef TESTS_SIM_ORACLE_H
+#define TESTS_SIM_ORACLE_H
+
+#include "agent/agent_core.h"
+#include "core/effect.h"
+#include "core/record.h"
+#include "tests/sim/proc.h"
+#include "tests/sim/sim.h"
+
+struct oracle *oracle_create(void);
+void oracle_destroy(struct oracle *oracle);
+
+/* At the agents. */
+void oracle_started(struct sim *sim, const struct proc *proc);
+void oracle_spooled(struct sim *sim, size_t node, const struct agent_report *report);
+void oracle_trimmed(struct sim *sim, const struct agent_report *report);
+void oracle_acked(struct sim *sim, struct attempt_key key, uint64_t seq);
+void oracle_verdict(struct sim *sim, const struct verdict *verdict);
+
+/* At the coordinator. */
+void oracle_sent(struct sim *sim, const struct message *message);
+void oracle_committed(struct sim *sim, const struct record *record);
+void oracle_rests(struct sim *sim, uint32_t sweep, enum sweep_state state);
+
+/* Everything has come to rest. */
+void oracle_at_end(struct sim *sim);
+
+#endif

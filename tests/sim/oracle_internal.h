@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oracle_internal.h – the oracle's books; for oracle*.c. */
+#ifndef TESTS_SIM_ORACLE_INTERNAL_H
+#define TESTS_SIM_ORACLE_INTERNAL_H
+
+#include "base/map.h"
+#include "core/sweep_spec.h"
+#include "tests/sim/oracle.h"
+
+enum entry_kind {
+    ENTRY_STARTED,
+    ENTRY_POINT,
+    ENTRY_NOTE,
+    ENTRY_ENDED
+};
+
+/* One numbered entry of an attempt, as its agent spooled it. */
+struct entry {
+    enum entry_kind kind;
+    bool committed;
+    unsigned name; /* index of trial_metric_names */
+    int64_t step;
+    double value;
+};
+
+struct o_attempt {
+    struct attempt_key key;
+    VEC(struct entry) entries; /* number - 1 */
+    uint64_t acked;            /* as its agent has heard */
+    uint32_t starts;           /* times its program was started */
+    uint32_t agent;            /* the committed records': */
+    bool started, suspect, ended;
+    enum stop_reason stop;
+};
+
+struct o_trial {
+    enum trial_state state;
+    uint32_t attempts;
+    double value;
+};
+
+struct o_sweep {
+    struct sweep_spec *spec;
+    enum sweep_state state;
+    bool by_user;
+    char *cause;
+    VEC(struct o_trial) trials;
+    struct map_str cells; /* of a grid, as bytes in hexadecimal */
+    uint32_t counts[TRIAL_STATE_NR];
+    struct run_id run_id;
+};
+
+struct oracle {
+    struct map_u64 attempts;      /* packed key → struct o_attempt */
+    VEC(struct o_sweep *) sweeps; /* key - 1 */
+};
+
+struct o_attempt *oracle_attempt(struct oracle *oracle, struct attempt_key key);
+/* NULL when nothing is known of it. */
+struct o_attempt *oracle_attempt_known(const struct oracle *oracle,
+                                       struct attempt_key key);
+/* Fails when there is no such sweep or trial among the committed. */
+struct o_sweep *oracle_sweep(struct sim *sim, struct attempt_key key);
+struct o_trial *oracle_trial(struct sim *sim, struct attempt_key key);
+/* Assigned, not ended, not suspect, and nobody came after it. */
+bool oracle_is_current(struct sim *sim, const struct o_attempt *attempt);
+
+#endif

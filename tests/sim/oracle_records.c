@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oracle_records.c – what must be true of the committed records.
+ * Owns the reading of records into the oracle's books. Knows budgets, grids and how an
+ * objective is read, from the sweep file. Does not know core/apply.c. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "samplers/registry.h"
+#include "tests/sim/keys.h"
+#include "tests/sim/oracle_internal.h"
+
+static unsigned long long named(struct attempt_key key)
+{
+    return key_pack(key);
+}
+
+/* ---- sweeps ---- */
+
+static void on_created(struct sim *sim, const struct record *record)
+{
+    const struct rec_sweep_created *created = &record->as.sweep_created;
+    struct sweep_spec_input input = { .text = created->text,
+                                      .text_len = strlen(created->text),
+                                      .source = "sweep.yaml",
+                                      .samplers = &sampler_registry_all };
+    struct o_sweep *sweep = mem_alloc(sizeof *sweep);
+    struct err err = { 0 };
+    SIM_CHECK(sim, record->key.sweep == sim->oracle->sweeps.len + 1,
+              "sweeps: key %u after %zu sweeps", record->key.sweep,
+              sim->oracle->sweeps.len);
+    enum err_code code = sweep_spec_parse(&input, &sweep->spec, &err);
+    SIM_CHECK(sim, code == ERR_OK, "sweeps: %s", err.msg);
+    for (size_t i = 0; i < sim->oracle->sweeps.len; i++) {
+        const struct o_sweep *other = sim->oracle->sweeps.ptr[i];
+        SIM_CHECK(sim,
+                  strcmp(other->spec->name, sweep->spec->name) != 0
+                      || other->state == SWEEP_STOPPED || other->state == SWEEP_FAILED,
+                  "sweeps: '%s' was made twice", sweep->spec->name);
+        SIM_CHECK(sim, strcmp(other->run_id.hex, created->run_id.hex) != 0,
+                  "sweeps: run id used twice");
+    }
+    sweep->run_id = created->run_id;
+    map_str_init(&sweep->cells);
+    vec_push(&sim->oracle->sweeps, sweep);
+}
+
+static void on_state(struct sim *sim, const struct record *record)
+{
+    struct o_sweep *sweep = oracle_sweep(sim, record->key);
+    SIM_CHECK(sim, !sweep_state_is_final(sweep->state),
+              "ends: sweep %u changes after its end", record->key.sweep);
+    sweep->state = record->as.sweep_state.state;
+    sweep->by_user = record->as.sweep_state.by_user;
+    mem_free(sweep->cause);
+    sweep->cause = mem_strdup(record->cause);
+}
+
+/* ---- trials ---- */
+
+static void check_cell(struct sim *sim, struct o_sweep *sweep, const struct record *r)
+{
+    const struct rec_trial_created *created = &r->as.trial_created;
+    AUTO_STRBUF struct strbuf cell = STRBUF_INIT(4096);
+    for (size_t i = 0; i < created->x_len; i++) {
+        strbuf_addf(&cell, "%a ", created->x[i]);
+    }
+    SIM_CHECK(sim, !map_str_has(&sweep->cells, strbuf_str(&cell)),
+              "grid: trial %u/%u tries a cell again", r->key.sweep, r->key.trial);
+    map_str_set(&sweep->cells, strbuf_str(&cell), sweep);
+}
+
+static void on_trial(struct sim *sim, const struct record *record)
+{
+    struct o_sweep *sweep = oracle_sweep(sim, record->key);
+    SIM_CHECK(sim, record->key.trial == sweep->trials.len,
+              "trials: number %u after %zu trials", record->key.trial,
+              sweep->trials.len);
+    SIM_CHECK(sim, !sweep_state_is_final(sweep->state),
+              "ends: sweep %u gets a trial after its end", record->key.sweep);
+    if (!record->as.trial_created.enqueued
+        && strcmp(sweep->spec->sampler->name, "grid") == 0) {
+        check_cell(sim, sweep, record);
+    }
+    vec_push(&sweep->trials, ((struct o_trial){ .state = TRIAL_QUEUED }));
+    sweep->counts[TRIAL_QUEUED]++;
+    sim->totals.trials++;
+}
+
+static bool state_is_open(enum trial_state state)
+{
+    return state == TRIAL_QUEUED || state == TRIAL_RUNNING;
+}
+
+static void trial_becomes(struct sim *sim, struct attempt_key key, enum trial_state to)
+{
+    struct o_sweep *sweep = oracle_sweep(sim, key);
+    struct o_trial *trial = oracle_trial(sim, key);
+    SIM_CHECK(sim, state_is_open(trial->state), "ends: trial %u/%u ends twice",
+              key.sweep, key.trial);
+    sweep->counts[trial->state]--;
+    trial->state = to;
+    sweep->counts[to]++;
+    uint32_t done = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED];
+    uint32_t open = sweep->counts[TRIAL_QUEUED] + sweep->counts[TRIAL_RUNNING];
+    uint32_t budget = sweep->spec->budget.trials;
+    SIM_CHECK(sim, budget == 0 || done + open <= budget,
+              "budget: sweep %u has %u trials done and %u open, at most %u", key.sweep,
+              done, open, budget);
+}
+
+/* ---- attempts ---- */
+
+static void on_assigned(struct sim *sim, const struct record *record)
+{
+    struct o_trial *trial = oracle_trial(sim, record->key);
+    struct attempt_key before = record->key;
+    before.attempt--;
+    const struct o_attempt *old = oracle_attempt_known(sim->oracle, before);
+    SIM_CHECK(sim, record->key.attempt == trial->attempts + 1,
+              "attempts: %llx after attempt %u", named(record->key), trial->attempts);
+    SIM_CHECK(sim, trial->state == TRIAL_QUEUED, "attempts: %llx of a trial not queued",
+              named(record->key));
+    SIM_CHECK(sim, old == NULL || old->ended,
+              "attempts: %llx while the one before has not ended", named(record->key));
+    SIM_CHECK(sim, oracle_sweep(sim, record->key)->state == SWEEP_RUNNING,
+              "attempts: %llx of a sweep that does not run", named(record->key));
+    struct o_attempt *attempt = oracle_attempt(sim->oracle, record->key);
+    attempt->agent = record->as.assigned.agent;
+    trial->attempts = record->key.attempt;
+    trial_becomes(sim, record->key, TRIAL_RUNNING);
+}
+
+/* The attempt that a record may speak of: assigned, not ended, not superseded. */
+static struct o_attempt *live_of(struct sim *sim, const struct record *record)
+{
+    struct o_attempt *attempt = oracle_attempt(sim->oracle, record->key);
+    const struct o_trial *trial = oracle_trial(sim, record->key);
+    SIM_CHECK(sim, attempt->agent != 0, "attempts: %s of %llx, never assigned",
+              record_kind_name(record->kind), named(record->key));
+    SIM_CHECK(sim, trial->attempts == record->key.attempt,
+              "fencing: %s of superseded %llx", record_kind_name(record->kind),
+              named(record->key));
+    SIM_CHECK(sim, !attempt->ended, "ends: %s of %llx after its end",
+              record_kind_name(record->kind), named(record->key));
+    return attempt;
+}
+
+/* The objective as the sweep file says it is read, from the points on disk. */
+static bool objective_of(const struct o_attempt *attempt,
+                         const struct objective *objective,
+                         double *value_out)
+{
+    enum objective_read read = objective->read;
+    bool any = false;
+    double value = 0;
+    if (read == READ_BEST) {
+        read = objective->goal == GOAL_MAX ? READ_MAX : READ_MIN;
+    }
+    for (size_t i = 0; i < attempt->entries.len; i++) {
+        const struct entry *entry = &attempt->entries.ptr[i];
+        if (entry->kind != ENTRY_POINT || entry->name != 0 || !entry->committed) {
+            continue;
+        }
+        bool better = !any || read == READ_LAST || isnan(value)
+                      || (read == READ_MAX && entry->value > value)
+                      || (read == READ_MIN && entry->value < value);
+        if (better && (!any || read == READ_LAST || !isnan(entry->value))) {
+            value = entry->value;
+        }
+        any = true;
+    }
+    *value_out = value;
+    return any;
+}
+
+static void check_finished(struct sim *sim,
+                           const struct o_attempt *attempt,
+                           const struct rec_ended *ended)
+{
+    const struct sweep_spec *spec = oracle_sweep(sim, attempt->key)->spec;
+    double value = 0;
+    bool any = objective_of(attempt, &spec->objective, &value);
+    SIM_CHECK(sim, any && ended->has_value && ended->value == value,
+              "value: %llx finished with %g, printed %g", named(attempt->key),
+              ended->value, value);
+}
+
+static void on_ended(struct sim *sim, const struct record *record)
+{
+    struct o_attempt *attempt = live_of(sim, record);
+    const struct rec_ended *ended = &record->as.ended;
+    if (ended->state == TRIAL_FINISHED) {
+        check_finished(sim, attempt, ended);
+    }
+    SIM_CHECK(sim, ended->end != END_EXITED || attempt->starts == 1,
+              "ends: %llx exited and was never started", named(record->key));
+    attempt->ended = true;
+    trial_becomes(sim, record->key, ended->state);
+    oracle_trial(sim, record->key)->value = ended->value;
+}
+
+static void on_requeued(struct sim *sim, const struct record *record)
+{
+    struct o_attempt *attempt = live_of(sim, record);
+    SIM_CHECK(sim, !attempt->suspect, "attempts: %llx is suspect twice",
+              named(record->key));
+    attempt->suspect = true;
+    trial_becomes(sim, record->key, TRIAL_QUEUED);
+}
+
+static void on_adopted(struct sim *sim, const struct record *record)
+{
+    struct o_attempt *attempt = live_of(sim, record);
+    SIM_CHECK(sim, attempt->suspect, "attempts: %llx is adopted and was not suspect",
+              named(record->key));
+    attempt->suspect = false;
+    trial_becomes(sim, record->key, TRIAL_RUNNING);
+}
+
+/* ---- points ---- */
+
+static void check_point(struct sim *sim,
+                        struct o_attempt *attempt,
+                        const struct rec_points *points,
+                        size_t i)
+{
+    uint64_t seq = points->first_seq + i;
+    SIM_CHECK(sim, seq <= attempt->entries.len,
+              "points: entry %llu of %llx was never spooled", (unsigned long long)seq,
+              named(attempt->key));
+    struct entry *entry = &attempt->entries.ptr[seq - 1];
+    bool same_value = entry->value == points->value[i]
+                      || (isnan(entry->value) && isnan(points->value[i]));
+    SIM_CHECK(
+        sim, entry->kind == ENTRY_POINT && entry->step == points->step[i] && same_value,
+        "points: entry %llu of %llx is not what its agent said",
+        (unsigned long long)seq, named(attempt->key));
+    SIM_CHECK(sim, !entry->committed || !oracle_is_current(sim, attempt),
+              "points: entry %llu of %llx is recorded twice", (unsigned long long)seq,
+              named(attempt->key));
+    sim->totals.points += !entry->committed;
+    entry->committed = true;
+}
+
+static void on_points(struct sim *sim, const struct record *record)
+{
+    const struct rec_points *points = &record->as.points;
+    struct o_attempt *attempt = oracle_attempt(sim->oracle, record->key);
+    const struct o_trial *trial = oracle_trial(sim, record->key);
+    SIM_CHECK(sim, attempt->agent != 0, "points: of %llx, never assigned",
+              named(record->key));
+    SIM_CHECK(sim, points->fenced == (record->key.attempt != trial->attempts),
+              "fencing: points of %llx are marked %d, newest attempt is %u",
+              named(record->key), (int)points->fenced, trial->attempts);
+    for (size_t i = 0; i < points->len; i++) {
+        check_point(sim, attempt, points, i);
+    }
+}
+
+/* ---- all ---- */
+
+void oracle_committed(struct sim *sim, const struct record *record)
+{
+    TRACE(sim, "committed: kind %llu of %llx, seq %llu", record->kind,
+          key_pack(record->key), record->seq);
+    switch (record->kind) {
+    case REC_SWEEP_CREATED:
+        on_created(sim, record);
+        return;
+    case REC_SWEEP_STATE:
+        on_state(sim, record);
+        return;
+    case REC_TRIAL_CREATED:
+        on_trial(sim, record);
+        return;
+    case REC_ASSIGNED:
+        on_assigned(sim, record);
+        return;
+    case REC_STARTED:
+        live_of(sim, record)->started = true;
+        return;
+    case REC_STOP_REQUESTED:
+        live_of(sim, record)->stop = record->as.stop_requested.reason;
+        return;
+    case REC_REQUEUED:
+        on_requeued(sim, record);
+        return;
+    case REC_ADOPTED:
+        on_adopted(sim, record);
+        return;
+    case REC_ENDED:
+        on_ended(sim, record);
+        return;
+    case REC_TRIAL_STATE:
+        trial_becomes(sim, record->key, record->as.trial_state.state);
+        return;
+    case REC_POINTS:
+        on_points(sim, record);
+        return;
+    case REC_SESSION:
+    case REC_AGENT:
+    case REC_NOTES:
+    case REC_LOG:
+    case REC_MARK:
+    case RECORD_KIND_NR:
+        return;
+    }
+}
+
+/* ---- the end ---- */
+
+static void check_sweep_at_end(struct sim *sim, const struct o_sweep *sweep)
+{
+    const struct sweep_spec *spec = sweep->spec;
+    uint32_t done = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED];
+    const char *cause = sweep->cause != NULL ? sweep->cause : "";
+    if (!sweep_state_is_final(sweep->state)) {
+        return;
+    }
+    for (size_t i = 0; i < sweep->trials.len; i++) {
+        SIM_CHECK(sim, !state_is_open(sweep->trials.ptr[i].state),
+                  "liveness: '%s' has ended, its trial %zu has not", spec->name, i);
+    }
+    if (sweep->state != SWEEP_FINISHED) {
+        return;
+    }
+    if (strcmp(cause, "trial budget used up") == 0) {
+        SIM_CHECK(sim, done == spec->budget.trials,
+                  "budget: '%s' finished with %u of %u trials", spec->name, done,
+                  spec->budget.trials);
+    }
+    if (strcmp(cause, "every point tried") == 0) {
+        uint64_t cells = spec->sampler->count(spec->space);
+        SIM_CHECK(sim, map_str_len(&sweep->cells) == cells,
+                  "grid: '%s' finished after %zu of %llu cells", spec->name,
+                  map_str_len(&sweep->cells), (unsigned long long)cells);
+    }
+}
+
+void oracle_at_end(struct sim *sim)
+{
+    struct oracle *oracle = sim->oracle;
+    size_t pos = 0;
+    void *value = NULL;
+    while (map_u64_next(&oracle->attempts, &pos, NULL, &value)) {
+        const struct o_attempt *attempt = value;
+        SIM_CHECK(sim, attempt->agent == 0 || attempt->ended,
+                  "liveness: %llx has not ended", named(attempt->key));
+        for (size_t i = 0; i < attempt->entries.len; i++) {
+            const struct entry *entry = &attempt->entries.ptr[i];
+            SIM_CHECK(sim, entry->kind != ENTRY_POINT || entry->committed,
+                      "points: entry %zu of %llx was spooled and is lost", i + 1,
+                      named(attempt->key));
+        }
+    }
+    for (size_t i = 0; i < oracle->sweeps.len; i++) {
+        check_sweep_at_end(sim, oracle->sweeps.ptr[i]);
+    }
+}
