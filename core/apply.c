@@ -626,6 +626,14 @@ apply_kind(struct engine *engine, const struct record *record, struct err *err)
     UNREACHABLE();
 }
 
+/* False for what a store gives back behind all events: a time that depended on it would
+ * not be the same after every restart. */
+static bool record_is_event(enum record_kind kind)
+{
+    return kind != REC_POINTS && kind != REC_NOTES && kind != REC_LOG
+           && kind != REC_MARK;
+}
+
 enum err_code
 engine_apply(struct engine *engine, const struct record *record, struct err *err)
 {
@@ -636,7 +644,7 @@ engine_apply(struct engine *engine, const struct record *record, struct err *err
     if (record->run_key >= engine->next_run_key) {
         engine->next_run_key = record->run_key + 1;
     }
-    if (record->time.ms > engine->last.ms) {
+    if (record_is_event(record->kind) && record->time.ms > engine->last.ms) {
         engine->last = record->time;
     }
     return ERR_OK;

@@ -496,6 +496,34 @@ static void test_time_budget_counts_running_time_only(void **state)
     finish(&rig, "t");
 }
 
+/* A store gives points back behind all events: what they say of time must not count, or
+ * it would differ from one restart to the next. */
+static void test_time_does_not_depend_on_where_points_stand(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    rig_init(&rig);
+    rig_hello(&rig, 1, "a", 1, 1);
+    rig_submit(&rig, HEAD "name: t\nbudget: {time: 1h}\n");
+    rig.now_ms += 20000;
+    rig_started(&rig, 1, key(1, 0, 1), 1);
+    rig.now_ms += 20000;
+    rig_point(&rig, 1, key(1, 0, 1), 2, "acc", 0.5);
+    rig_restart(&rig);
+    rig_advance(&rig, 1000);
+    assert_int_equal(rig_summary(&rig, "t").elapsed_ms, 21000);
+    for (size_t i = 0; i + 1 < rig.records.len; i++) { /* the points to the end */
+        if (rig.records.ptr[i]->kind == REC_POINTS) {
+            struct record *points = rig.records.ptr[i];
+            rig.records.ptr[i] = rig.records.ptr[i + 1];
+            rig.records.ptr[i + 1] = points;
+        }
+    }
+    rig_restart(&rig);
+    assert_int_equal(rig_summary(&rig, "t").elapsed_ms, 20000);
+    finish(&rig, "t");
+}
+
 static void test_exhausted_sampler_ends_the_sweep(void **state)
 {
     UNUSED(state);
@@ -645,6 +673,26 @@ static void test_drain(void **state)
     finish(&rig, "ten");
 }
 
+static void test_leaving_agent_gets_nothing_more(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    rig_init(&rig);
+    rig_hello(&rig, 1, "a", 1, 1);
+    rig_submit(&rig, SWEEP_10);
+    rig_clear(&rig);
+    rig_step(&rig,
+             (struct event){ .kind = EV_HEARTBEAT, .peer = 1, .as.leaving = true });
+    for (uint32_t i = 0; i < 20; i++) {
+        rig_ended(&rig, 1, key(1, 0, 1), 1, END_PREEMPTED);
+    }
+    assert_int_equal(rig_count(&rig, TO_AGENT_ASSIGN), 0);
+    assert_int_equal(count(&rig, "ten", TRIAL_FAILED), 0);
+    rig_hello(&rig, 2, "a", 2, 1); /* started again */
+    assert_int_equal(rig_message(&rig, TO_AGENT_ASSIGN, 0)->as.assign.key.attempt, 2);
+    finish(&rig, "ten");
+}
+
 static void test_log_pieces(void **state)
 {
     UNUSED(state);
@@ -694,6 +742,7 @@ int main(void)
         TEST(test_pause_lets_running_ones_go_on),
         TEST(test_target_ends_the_sweep),
         TEST(test_time_budget_counts_running_time_only),
+        TEST(test_time_does_not_depend_on_where_points_stand),
         TEST(test_exhausted_sampler_ends_the_sweep),
         TEST(test_enqueued_points_come_first),
         TEST(test_two_sweeps_share),
@@ -702,6 +751,7 @@ int main(void)
         TEST(test_key_must_match_the_agent),
         TEST(test_full_disk_stops_dispatch),
         TEST(test_drain),
+        TEST(test_leaving_agent_gets_nothing_more),
         TEST(test_log_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
