@@ -378,6 +378,9 @@ void attempt_stop(struct agent_core *core,
                   enum attempt_stop stop,
                   const char *cause)
 {
+    if (stop == ATTEMPT_STOP_FENCED) {
+        place_close(core, attempt); /* the coordinator has given it to somebody else */
+    }
     if (attempt->state == ATTEMPT_ASSIGNED) {
         attempt_end_early(core, attempt, end_of_stop(stop), cause);
         return;

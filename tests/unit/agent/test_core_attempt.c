@@ -72,6 +72,27 @@ static void test_prefetched_that_crosses_the_end_takes_the_open_place(void **sta
     rig_fini(&rig);
 }
 
+/* The end went out over an earlier connection and its acknowledgement was lost with it:
+ * the coordinator has given the place away already. */
+static void test_verdict_on_an_ended_attempt_closes_its_place(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    rig_init(&rig, 2);
+    rig_ready(&rig);
+    uint64_t first = rig_assign(&rig, 1, 0);
+    rig_started(&rig, first);
+    rig_exit(&rig, first, 0);
+    rig_step(&rig, (struct agent_event){ .kind = AGENT_EV_PEER_DOWN });
+    rig_step(&rig, (struct agent_event){ .kind = AGENT_EV_PEER_UP });
+    struct agent_verdict verdict = { .key = rig_key(1, 0),
+                                     .verdict = AGENT_VERDICT_STOP };
+    rig_welcome(&rig, "home-1", &verdict, 1);
+    assert_int_not_equal(rig_assign(&rig, 1, 1), 0); /* given the place */
+    assert_int_equal(rig_prefetch(&rig, 1, 2), 0);   /* so there is none for this one */
+    rig_fini(&rig);
+}
+
 static void test_acknowledged_end_closes_the_place(void **state)
 {
     UNUSED(state);
@@ -294,6 +315,7 @@ int main(void)
         TEST(test_repeated_assignment_starts_nothing),
         TEST(test_prefetched_starts_only_in_place_of_its_own_sweep),
         TEST(test_prefetched_that_crosses_the_end_takes_the_open_place),
+        TEST(test_verdict_on_an_ended_attempt_closes_its_place),
         TEST(test_acknowledged_end_closes_the_place),
         TEST(test_prefetched_starts_when_nothing_runs),
         TEST(test_recall_only_of_unstarted),
