@@ -213,6 +213,27 @@ static void attempt_resume(struct agent_core *core, struct attempt *attempt)
     report_consider(core, attempt);
 }
 
+static void heartbeat_say(struct agent_core *core)
+{
+    core_effect(core, AGENT_FX_HEARTBEAT)->as.leaving = core->shutdown != SHUTDOWN_NOT;
+    core_said(core);
+}
+
+static void heartbeat_consider(struct agent_core *core)
+{
+    if (core->session == SESSION_READY && core->beat_at <= core->now.ns) {
+        heartbeat_say(core);
+    }
+}
+
+/* Said before anything that was begun is given back, so that it is not given again. */
+static void leaving_say(struct agent_core *core)
+{
+    if (core->session == SESSION_READY && core->shutdown != SHUTDOWN_DONE) {
+        heartbeat_say(core);
+    }
+}
+
 static void on_welcome(struct agent_core *core, const struct agent_ev_welcome *ev)
 {
     if (core->session != SESSION_GREETING && core->session != SESSION_REFUSED) {
@@ -233,6 +254,9 @@ static void on_welcome(struct agent_core *core, const struct agent_ev_welcome *e
         for (size_t i = 0; i < ev->verdicts_len; i++) {
             on_verdict(core, &ev->verdicts[i]);
         }
+    }
+    if (core->shutdown != SHUTDOWN_NOT) {
+        leaving_say(core);
     }
     attempts_each(core, attempt_resume);
     core_effect(core, AGENT_FX_READY)->as.text = mem_strdup(home_id);
@@ -317,14 +341,6 @@ static void on_timer(struct agent_core *core)
     }
     if (core->hello_at <= core->now.ns) {
         hello_say(core);
-    }
-}
-
-static void heartbeat_consider(struct agent_core *core)
-{
-    if (core->session == SESSION_READY && core->beat_at <= core->now.ns) {
-        core_effect(core, AGENT_FX_HEARTBEAT);
-        core_said(core);
     }
 }
 
@@ -449,7 +465,9 @@ static void step_dispatch(struct agent_core *core, const struct agent_event *eve
         attempts_each(core, restore_end);
         return;
     case AGENT_EV_SHUTDOWN:
-        on_shutdown(core, event->as.shutdown_now);
+        shutdown_begin(core, event->as.shutdown_now);
+        leaving_say(core);
+        shutdown_stop(core, event->as.shutdown_now);
         return;
     case AGENT_EV_TIMER:
         on_timer(core);

@@ -342,6 +342,7 @@ struct agent_effect {
         } hello;
         struct agent_fx_start start;
         int64_t grace_ms;
+        bool leaving;                /* HEARTBEAT: a shutdown has begun */
         struct agent_report *report; /* owned */
         struct agent_fx_log_send log_send;
         struct run_id run_id; /* FORGET */

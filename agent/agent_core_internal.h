@@ -218,7 +218,10 @@ void on_exec_failed(struct agent_core *core,
 void on_exited(struct agent_core *core,
                struct attempt *attempt,
                const struct agent_ev_exited *ev);
-void on_shutdown(struct agent_core *core, bool now);
+/* Nothing new starts from here on. */
+void shutdown_begin(struct agent_core *core, bool now);
+/* Ends what has not started, and with `now` also what runs. */
+void shutdown_stop(struct agent_core *core, bool now);
 
 /* ---- core_report.c: entries, reports, logs and their acknowledgement ---- */
 

@@ -141,9 +141,10 @@ static void fx_small(struct agent *agent, const struct agent_effect *effect)
 {
     uint8_t *data = NULL;
     size_t len = 0;
-    enum err_code code = effect->kind == AGENT_FX_BYE
-                             ? wire_bye(effect->as.text, &data, &len)
-                             : wire_heartbeat(agent->boot, &data, &len);
+    enum err_code code =
+        effect->kind == AGENT_FX_BYE
+            ? wire_bye(effect->as.text, &data, &len)
+            : wire_heartbeat(agent->boot, effect->as.leaving, &data, &len);
     send_packed(agent, code, data, len);
 }
 

@@ -277,13 +277,43 @@ static struct attempt *prefetched_oldest(struct agent_core *core)
     return oldest;
 }
 
+/* Devices in use here. One that was given to a new attempt may still be held by one
+ * that was given up and is being stopped. */
+static uint64_t devices_busy(const struct agent_core *core)
+{
+    uint64_t busy = 0;
+    size_t pos = 0;
+    void *value = NULL;
+    while (map_u64_next(&core->by_serial, &pos, NULL, &value)) {
+        const struct attempt *attempt = value;
+        busy |= state_occupies(attempt->state) ? attempt->gpu_mask : 0;
+    }
+    return busy;
+}
+
+/* The first in the queue whose devices are free, or NULL. */
+static struct attempt *queue_startable(const struct agent_core *core)
+{
+    uint64_t busy = devices_busy(core);
+    LIST_FOREACH (node, &core->queue) {
+        struct attempt *attempt = container_of(node, struct attempt, queue_node);
+        if ((attempt->gpu_mask & busy) == 0) {
+            return attempt;
+        }
+    }
+    return NULL;
+}
+
 /* Starts what may start. An attempt that cannot be started ends at once and leaves its
  * slot to the next. */
 static void start_due(struct agent_core *core)
 {
     while (core->occupied < core->config.slots && !list_is_empty(&core->queue)) {
-        attempt_start(
-            core, container_of(list_first(&core->queue), struct attempt, queue_node));
+        struct attempt *attempt = queue_startable(core);
+        if (attempt == NULL) {
+            break;
+        }
+        attempt_start(core, attempt);
     }
     while (core->occupied == 0 && core->prefetched > 0) {
         attempt_start(core, prefetched_oldest(core));
@@ -303,9 +333,7 @@ static void place_hand_over(struct agent_core *core, struct attempt *attempt)
             return;
         }
     }
-    if (!attempt->forgotten) {
-        list_add_tail(&sweep->places, &attempt->place_node);
-    }
+    list_add_tail(&sweep->places, &attempt->place_node);
 }
 
 static void assign_prefetched(struct agent_core *core, struct attempt *attempt)
@@ -490,7 +518,9 @@ static void attempt_over(struct agent_core *core,
         log_grew(core, attempt, attempt->log_size);
     }
     core_arm(core, attempt);
-    place_hand_over(core, attempt);
+    if (!attempt->forgotten && attempt->stop != ATTEMPT_STOP_FENCED) {
+        place_hand_over(core, attempt);
+    } /* else the coordinator has given its place to somebody else long ago */
     start_due(core);
     if (attempt->forgotten) {
         attempt_remove(core, attempt);
@@ -616,13 +646,17 @@ void attempt_on_timer(struct agent_core *core, struct attempt *attempt)
 /* ---- shutdown ---------------------------------------------------------------------
  */
 
-void on_shutdown(struct agent_core *core, bool now)
+void shutdown_begin(struct agent_core *core, bool now)
+{
+    if (core->shutdown != SHUTDOWN_DONE && (now || core->shutdown == SHUTDOWN_NOT)) {
+        core->shutdown = now ? SHUTDOWN_STOPPING : SHUTDOWN_DRAINING;
+    }
+}
+
+void shutdown_stop(struct agent_core *core, bool now)
 {
     if (core->shutdown == SHUTDOWN_DONE) {
         return;
-    }
-    if (now || core->shutdown == SHUTDOWN_NOT) {
-        core->shutdown = now ? SHUTDOWN_STOPPING : SHUTDOWN_DRAINING;
     }
     size_t pos = 0;
     void *value = NULL;

@@ -205,12 +205,14 @@ enum err_code wire_hello(const struct agent_core_config *identity,
     return codec_pack(&env, data_out, len_out, NULL);
 }
 
-enum err_code wire_heartbeat(uint64_t boot, uint8_t **data_out, size_t *len_out)
+enum err_code
+wire_heartbeat(uint64_t boot, bool leaving, uint8_t **data_out, size_t *len_out)
 {
     Winnow__Envelope env;
     Winnow__Heartbeat heartbeat;
     codec_init_heartbeat(&env, &heartbeat);
     PUT(&heartbeat, boot, boot);
+    PUT(&heartbeat, leaving, leaving);
     return codec_pack(&env, data_out, len_out, NULL);
 }
 

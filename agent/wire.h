@@ -30,8 +30,10 @@ enum err_code wire_hello(const struct agent_core_config *identity,
                          size_t held_len,
                          uint8_t **data_out,
                          size_t *len_out) MUST_USE;
-enum err_code
-wire_heartbeat(uint64_t boot, uint8_t **data_out, size_t *len_out) MUST_USE;
+enum err_code wire_heartbeat(uint64_t boot,
+                             bool leaving,
+                             uint8_t **data_out,
+                             size_t *len_out) MUST_USE;
 enum err_code wire_bye(const char *cause, uint8_t **data_out, size_t *len_out) MUST_USE;
 enum err_code wire_report(const struct agent_report *report,
                           uint8_t **data_out,

@@ -336,6 +336,7 @@ enum err_code wire_event(struct wire *wire,
         return log_read(env->log, &event->as.log, err);
     case MSG_HEARTBEAT:
         event->kind = EV_HEARTBEAT;
+        event->as.leaving = env->heartbeat->leaving != 0;
         return ERR_OK;
     case MSG_BYE:
         event->kind = EV_BYE;

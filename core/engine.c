@@ -267,7 +267,7 @@ take_event(struct engine *engine, const struct event *event, struct effects *eff
         engine_on_log(engine, event, effects);
         return;
     case EV_HEARTBEAT:
-        (void)engine_heard(engine, event, effects);
+        engine_on_heartbeat(engine, event, effects);
         return;
     case EV_BYE:
         engine_on_bye(engine, event, effects);

@@ -70,6 +70,16 @@ engine_heard(struct engine *engine, const struct event *event, struct effects *e
     return agent;
 }
 
+void engine_on_heartbeat(struct engine *engine,
+                         const struct event *event,
+                         struct effects *effects)
+{
+    struct agent *agent = engine_heard(engine, event, effects);
+    if (agent != NULL && event->as.leaving) {
+        agent->leaving = true;
+    }
+}
+
 /* ---- the lease ---- */
 
 static void
@@ -291,6 +301,7 @@ void engine_on_hello(struct engine *engine,
     map_u64_fini(&agent->sweeps_sent);
     map_u64_init(&agent->sweeps_sent);
     agent_set_offer(agent, hello);
+    agent->leaving = false;
     agent_touch(engine, agent);
 
     struct verdict *verdicts = mem_alloc_array(hello->held_len, sizeof *verdicts);

@@ -112,6 +112,7 @@ struct agent {
     /* not recorded: */
     uint64_t peer; /* its connection; 0: none */
     bool expected; /* lease is running */
+    bool leaving;  /* it is shutting down: gets nothing more */
     uint32_t slots, cpus;
     uint64_t memory_bytes, gpu_mask;
     uint32_t used_slots, used_cpus, prefetched;
@@ -176,6 +177,9 @@ void engine_warn(struct effects *effects, char *text_taken);
 void engine_on_hello(struct engine *engine,
                      const struct event *event,
                      struct effects *effects);
+void engine_on_heartbeat(struct engine *engine,
+                         const struct event *event,
+                         struct effects *effects);
 void engine_on_bye(struct engine *engine,
                    const struct event *event,
                    struct effects *effects);

@@ -352,7 +352,32 @@ void engine_stop_attempt(struct engine *engine,
 
 /* ---- reports ---- */
 
+/* What did not start costs no try, nor does what we ended by shutting down. */
+static bool end_counts(const struct engine *engine,
+                       const struct attempt *attempt,
+                       const struct ev_report *report)
+{
+    bool started = attempt->started || report->has_started;
+    switch (report->ended.end) {
+    case END_CANCELLED:
+        return false;
+    case END_PREEMPTED:
+        return started && !engine->draining;
+    case END_NONE:
+    case END_EXITED:
+    case END_FAILED:
+    case END_PRUNED:
+    case END_LOST:
+    case END_TIMEOUT:
+    case END_OOM:
+    case ATTEMPT_END_NR:
+        return true;
+    }
+    UNREACHABLE();
+}
+
 static struct rec_ended ended_from_report(const struct engine *engine,
+                                          const struct attempt *attempt,
                                           const struct ev_report *report)
 {
     struct rec_ended ended = report->ended;
@@ -360,8 +385,7 @@ static struct rec_ended ended_from_report(const struct engine *engine,
     ended.has_value = false;
     ended.value = 0;
     ended.step = 0;
-    ended.counts =
-        !(ended.end == END_PREEMPTED && engine->draining) && ended.end != END_CANCELLED;
+    ended.counts = end_counts(engine, attempt, report);
     return ended;
 }
 
@@ -388,7 +412,7 @@ static void take_fresh(struct engine *engine,
                    last - (fresh.ended ? 1u : 0u), effects);
     }
     if (fresh.ended) {
-        end_attempt(engine, attempt, ended_from_report(engine, report), last,
+        end_attempt(engine, attempt, ended_from_report(engine, attempt, report), last,
                     report->cause, effects);
     }
 }

@@ -125,6 +125,7 @@ struct event {
         struct ev_submit submit;
         struct ev_steer steer;
         bool disk_full;
+        bool leaving; /* EV_HEARTBEAT: the agent is shutting down */
         const char *bye_cause;
     } as;
 };

@@ -78,7 +78,7 @@ static uint64_t at_most(uint64_t a, uint64_t b)
 static uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
 {
     const struct resources *need = &sweep->spec->run.resources;
-    if (agent->peer == 0 || agent->used_slots >= agent->slots) {
+    if (agent->peer == 0 || agent->leaving || agent->used_slots >= agent->slots) {
         return 0;
     }
     uint64_t room = agent->slots - agent->used_slots;
@@ -284,7 +284,8 @@ fill_prefetch(struct engine *engine, struct sweep *sweep, struct effects *effect
     void *item = NULL;
     while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
         struct agent *agent = item;
-        if (list_is_empty(&sweep->queue) || agent->prefetched >= agent->slots) {
+        if (list_is_empty(&sweep->queue) || agent->leaving
+            || agent->prefetched >= agent->slots) {
             continue;
         }
         uint32_t room = prefetch_room(agent, sweep);
@@ -327,7 +328,7 @@ static uint64_t queue_target(const struct engine *engine, const struct sweep *sw
     while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
         const struct agent *agent = item;
         room += agent_room(agent, sweep);
-        slots += agent->slots;
+        slots += agent->leaving ? 0 : agent->slots;
     }
     if (sweep->spec->run.parallel > 0) {
         uint64_t left = sweep->spec->run.parallel
