@@ -56,7 +56,7 @@ BANNED = ("strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol 
           "rand srand localtime gmtime setlocale system popen tmpnam mktemp "
           "alloca").split()
 BANNED_CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
-MACHINE_PATH = re.compile(r"/work/|/tmp/b-|/home/\w|/root/")
+MACHINE_PATH = re.compile(r"(?<![A-Za-z0-9_.])/(?:work|home|farm|root)/|/tmp/b-")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 # Files that name what they ban.
 BAN_EXEMPT = {"base/banned.h", "tests/tidy/tree.py"}

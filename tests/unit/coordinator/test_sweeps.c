@@ -277,8 +277,14 @@ static bool second_has_one(void *ctx)
 }
 
 /* The deadline timer works: nobody says anything, and still the lease ends. */
+static void on_beat(uv_timer_t *timer)
+{
+    fake_agent_heartbeat(timer->data);
+}
+
 static void a_silent_agent_loses_its_trial_to_another(void **state)
 {
+    uv_timer_t beat;
     struct world world;
     struct world_agent silent;
     struct world_agent second;
@@ -294,9 +300,13 @@ static void a_silent_agent_loses_its_trial_to_another(void **state)
     config.id = "a2";
     config.hold = false;
     world_agent_start(&second, &world, &config);
+    assert_int_equal(uv_timer_init(&world.loop, &beat), 0);
+    beat.data = second.agent;
+    uv_timer_start(&beat, on_beat, 200, 200);
     world_until(&world, world_sweep_ended, &world);
     assert_int_equal(fake_agent_stats(second.agent)->assigns, 1);
     assert_int_equal(world_summary(&world).counts[TRIAL_FINISHED], 1);
+    uv_close((uv_handle_t *)&beat, NULL);
     world_agent_end(&silent);
     world_agent_end(&second);
     world_fini(&world);
