@@ -4,9 +4,9 @@
  * A home is a folder:
  *
  *   store.db (+ -wal, -shm)   events, runs, params, tags, metrics
- *   logs/RUN_ID/ATTEMPT.log   stdout and stderr of an attempt, in order of arrival, from
- *                             byte 16384 on; what comes before is in store.db
- *   lock                      flock'ed by the one process that writes; holds its pid
+ *   logs/RUN_ID/ATTEMPT.log   stdout and stderr of an attempt, in order of arrival,
+ * from byte 16384 on; what comes before is in store.db lock flock'ed by the one process
+ * that writes; holds its pid
  *
  * Writing goes through one `struct store`, used by one thread; it applies whole batches
  * of records, each batch one transaction. Reading goes through any number of `struct
