@@ -294,10 +294,9 @@ static uint64_t devices_busy(const struct agent_core *core)
 /* The first in the queue whose devices are free, or NULL. */
 static struct attempt *queue_startable(const struct agent_core *core)
 {
-    uint64_t busy = devices_busy(core);
     LIST_FOREACH (node, &core->queue) {
         struct attempt *attempt = container_of(node, struct attempt, queue_node);
-        if ((attempt->gpu_mask & busy) == 0) {
+        if (attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) == 0) {
             return attempt;
         }
     }

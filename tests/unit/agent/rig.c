@@ -126,7 +126,7 @@ static uint64_t assign(struct rig *rig, struct attempt_key key, bool prefetch)
                                      .run_id = { "0123456789abcdef0123456789abcdef" },
                                      .x = x,
                                      .x_len = 2,
-                                     .gpu_mask = prefetch ? 0 : 4,
+                                     .gpu_mask = prefetch || key.trial > 0 ? 0 : 4,
                                      .prefetch = prefetch,
                                      .revision = 1 } };
     rig_step(rig, event);

@@ -40,7 +40,7 @@ void rig_welcome(struct rig *rig,
                  size_t len);
 void rig_sweep(struct rig *rig, uint32_t sweep, int64_t time_limit_ms);
 struct attempt_key rig_key(uint32_t sweep, uint32_t trial);
-/* Attempt 1 of the trial; the serial if it was started, else 0. */
+/* Attempt 1 of the trial, trial 0 on device 2; the serial if it was started, else 0. */
 uint64_t rig_assign(struct rig *rig, uint32_t sweep, uint32_t trial);
 uint64_t rig_prefetch(struct rig *rig, uint32_t sweep, uint32_t trial);
 void rig_stop(struct rig *rig, uint32_t sweep, uint32_t trial, enum stop_reason reason);

@@ -93,6 +93,43 @@ static void test_verdict_on_an_ended_attempt_closes_its_place(void **state)
     rig_fini(&rig);
 }
 
+/* A superseded attempt that is still being stopped has no place to hand over. */
+static void test_superseded_hands_over_nothing(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    rig_init(&rig, 3);
+    rig_ready(&rig);
+    uint64_t old = rig_assign(&rig, 1, 0);
+    rig_started(&rig, old);
+    rig_stop(&rig, 1, 0, STOP_FENCED);
+    assert_int_not_equal(rig_assign(&rig, 1, 1), 0);
+    assert_int_equal(rig_prefetch(&rig, 1, 2), 0);
+    rig_exit_termed(&rig, old);
+    assert_int_equal(rig_count(&rig, AGENT_FX_START), 0);
+    assert_int_equal(rig_prefetch(&rig, 1, 3), 0);
+    rig_fini(&rig);
+}
+
+/* The coordinator gives the devices of an attempt it has given up to the next one,
+ * while the old program may still be at work on them. */
+static void test_devices_in_use_are_waited_for(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    rig_init(&rig, 3);
+    rig_ready(&rig);
+    rig_sweep(&rig, 2, 0);
+    uint64_t old = rig_assign(&rig, 1, 0); /* on device 2 */
+    rig_started(&rig, old);
+    rig_stop(&rig, 1, 0, STOP_FENCED);
+    assert_int_equal(rig_assign(&rig, 2, 0), 0);     /* on device 2 too */
+    assert_int_not_equal(rig_assign(&rig, 1, 1), 0); /* on none: passes by */
+    rig_exit_termed(&rig, old);
+    assert_int_equal(rig_get(&rig, AGENT_FX_START)->key.sweep, 2);
+    rig_fini(&rig);
+}
+
 static void test_acknowledged_end_closes_the_place(void **state)
 {
     UNUSED(state);
@@ -316,6 +353,8 @@ int main(void)
         TEST(test_prefetched_starts_only_in_place_of_its_own_sweep),
         TEST(test_prefetched_that_crosses_the_end_takes_the_open_place),
         TEST(test_verdict_on_an_ended_attempt_closes_its_place),
+        TEST(test_superseded_hands_over_nothing),
+        TEST(test_devices_in_use_are_waited_for),
         TEST(test_acknowledged_end_closes_the_place),
         TEST(test_prefetched_starts_when_nothing_runs),
         TEST(test_recall_only_of_unstarted),
