@@ -484,6 +484,7 @@ void coord_receive(struct sim *sim,
         break;
     case PACKET_HEARTBEAT:
         event = event_now(sim, EV_HEARTBEAT);
+        event.as.leaving = packet->as.leaving;
         break;
     case PACKET_BYE:
         TRACE(sim, "goodbye of agent %llu", node);

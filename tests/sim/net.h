@@ -40,6 +40,7 @@ struct packet {
             size_t held_len;
             uint64_t boot;
         } hello;
+        bool leaving;                 /* PACKET_HEARTBEAT */
         struct shared_report *report; /* one reference */
         struct {
             struct attempt_key key;

@@ -266,7 +266,9 @@ static void effect_run(struct sim *sim, struct node *node, struct agent_effect *
         send_hello(sim, node, effect);
         return;
     case AGENT_FX_HEARTBEAT:
-        net_to_coord(sim, node->link, (struct packet){ .kind = PACKET_HEARTBEAT });
+        net_to_coord(sim, node->link,
+                     (struct packet){ .kind = PACKET_HEARTBEAT,
+                                      .as.leaving = effect->as.leaving });
         return;
     case AGENT_FX_BYE:
         net_to_coord(sim, node->link, (struct packet){ .kind = PACKET_BYE });
@@ -607,6 +609,23 @@ void nodes_destroy(struct sim *sim)
         mem_free(node);
     }
     vec_fini(&sim->nodes);
+}
+
+void nodes_explain(const struct sim *sim)
+{
+    for (size_t i = 0; i < sim->nodes.len; i++) {
+        const struct node *node = sim->nodes.ptr[i];
+        struct agent_core_counts counts = { 0 };
+        if (node->up) {
+            agent_core_counts(node->core, &counts);
+        }
+        fprintf(stderr,
+                "%s: up %d, frozen %d, boot %llu, link %llu, ready %d, holds %zu, "
+                "queued %zu, occupied %zu, spooled %zu\n",
+                node->name, node->up, node->frozen, (unsigned long long)node->boot,
+                (unsigned long long)node->link, counts.ready, counts.held,
+                counts.queued, counts.occupied, map_u64_len(&node->spool));
+    }
 }
 
 bool nodes_at_rest(struct sim *sim)

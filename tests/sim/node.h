@@ -12,6 +12,8 @@ void nodes_create(struct sim *sim);
 void nodes_destroy(struct sim *sim);
 /* Every agent is ready and holds nothing, no process is left. */
 bool nodes_at_rest(struct sim *sim);
+/* Says on stderr where every agent stands. */
+void nodes_explain(const struct sim *sim);
 
 const char *node_name(const struct sim *sim, size_t node);
 /* Its connection; 0: none. */

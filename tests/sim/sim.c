@@ -193,6 +193,7 @@ static void on_rest_look(struct sim *sim, uint64_t a, uint64_t b)
     }
     if (sim_now_ms(sim) > sim->plan.faults_ms + LIVENESS_MS) {
         workload_explain(sim);
+        nodes_explain(sim);
         sim_fail(sim, "liveness: not at rest %lld s after the last fault",
                  (long long)(LIVENESS_MS / MS_PER_S));
     }
