@@ -5,6 +5,7 @@
 #include "cli/cmd.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <uv.h>
 
@@ -56,8 +57,20 @@ static void on_fatal(void *ctx, const struct err *err)
     serve_end(ctx, 1);
 }
 
+/* Each agent costs a descriptor; the coordinator starts no programs that would inherit
+ * the limit. */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        IGNORE_ERR(setrlimit(RLIMIT_NOFILE, &limit), "doctor says when it is low");
+    }
+}
+
 static void serve_init(struct serve *serve)
 {
+    raise_open_files();
     int status = uv_loop_init(&serve->loop);
     ASSERT(status == 0);
     IGNORE_ERR(signal(SIGPIPE, SIG_IGN) == SIG_ERR, "cannot fail");

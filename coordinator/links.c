@@ -117,6 +117,10 @@ static enum err_code
 listen_tcp(struct coordinator *c, const char *listen, const char *dir, struct err *err)
 {
     struct transport_zmq_config config = { .endpoint = listen };
+    if (!str_starts(str_from(listen), STR_LIT("tcp://"))) {
+        return err_set(err, ERR_INVALID,
+                       "cannot listen on '%s': expected tcp://HOST:PORT", listen);
+    }
     if (!keys_have_coordinator(dir)) {
         if (!transport_endpoint_is_local(listen)) {
             return err_set(err, ERR_DENIED,

@@ -137,6 +137,20 @@ count_prefix(const struct engine *engine, const char *ref, struct sweep **sweep_
     return found;
 }
 
+/* The sweep's name that ref most likely means, or NULL. */
+static const char *nearest_name(const struct engine *engine, const char *ref)
+{
+    AUTO_VEC VEC(const char *) names = { 0 };
+    size_t pos = 0;
+    void *item = NULL;
+    vec_push(&names, "last");
+    while (map_u64_next(&engine->sweeps, &pos, NULL, &item)) {
+        const struct sweep *sweep = item;
+        vec_push(&names, sweep->spec->name);
+    }
+    return str_nearest(str_from(ref), names.ptr, names.len);
+}
+
 enum err_code engine_sweep_by_ref(const struct engine *engine,
                                   const char *ref,
                                   struct sweep **sweep_out,
@@ -157,7 +171,10 @@ enum err_code engine_sweep_by_ref(const struct engine *engine,
         return err_set(err, ERR_NOTFOUND, "'%s' names %zu sweeps; give more digits",
                        ref, found);
     }
-    return err_set(err, ERR_NOTFOUND, "no sweep '%s'", ref);
+    const char *nearest = nearest_name(engine, ref);
+    return nearest == NULL ? err_set(err, ERR_NOTFOUND, "no sweep '%s'", ref)
+                           : err_set(err, ERR_NOTFOUND,
+                                     "no sweep '%s', did you mean '%s'?", ref, nearest);
 }
 
 enum err_code engine_find_sweep(const struct engine *engine,

@@ -80,7 +80,8 @@ const struct agent_effect *rig_get(const struct rig *rig, enum agent_effect_kind
 const struct agent_report *rig_report(const struct rig *rig)
 {
     assert_int_equal(rig_count(rig, AGENT_FX_SPOOL_APPEND), 1);
-    return rig_get(rig, AGENT_FX_SPOOL_APPEND)->as.report;
+    const struct agent_effect *effect = rig_get(rig, AGENT_FX_SPOOL_APPEND);
+    return effect != NULL ? effect->as.report : NULL;
 }
 
 void rig_welcome(struct rig *rig,

@@ -613,6 +613,9 @@ static void test_bad_requests_change_nothing(void **state)
     assert_int_not_equal(rig.reply_code, ERR_OK);
     rig_steer(&rig, STEER_PAUSE, "nobody");
     assert_int_equal(rig.reply_code, ERR_NOTFOUND);
+    assert_string_equal(rig.reply, "no sweep 'nobody'");
+    rig_steer(&rig, STEER_PAUSE, "lats");
+    assert_string_equal(rig.reply, "no sweep 'lats', did you mean 'last'?");
     rig_point(&rig, 1, key(9, 9, 9), 1, "acc", 1);
     rig_hello(&rig, 1, "", 1, 1);
     assert_int_equal(rig.records.len, kept);
