@@ -170,6 +170,8 @@ static void commit_start(struct coordinator *c)
     struct record *const *records = NULL;
     size_t len = 0;
     if (!c->failed && outbox_seal(c->outbox, COORDINATOR_BATCH_MAX, &records, &len)) {
+        c->commits++;
+        c->records += len;
         store_thread_commit(c->store, records, len);
     }
 }
@@ -319,6 +321,8 @@ static void handle_done(struct coordinator *c)
     }
     void (*closed)(void *) = c->closed;
     void *ctx = c->closed_ctx;
+    COORDINATOR_LOG(c, LOG_LEVEL_INFO, "closed", "commits=%llu records=%llu",
+                    (unsigned long long)c->commits, (unsigned long long)c->records);
     coordinator_free(c);
     if (closed != NULL) {
         closed(ctx);

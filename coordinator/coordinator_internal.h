@@ -91,7 +91,8 @@ struct coordinator {
     struct sessions sessions;
     struct codec_decoder *decoder;
     struct wire wire;
-    uint64_t garbage; /* frames refused so far */
+    uint64_t garbage;          /* frames refused so far */
+    uint64_t commits, records; /* batches and records given to the store */
 
     struct inbox inbox;   /* being filled */
     struct inbox current; /* being worked off */
