@@ -255,11 +255,14 @@ static size_t count_with_work(const struct engine *engine, struct sweep **one_ou
 }
 
 /* Not before a trial has finished: a sweep that cannot work should stop with few begun.
- */
+ * Not above `parallel` either, where adopted attempts can bring it: prefetching hands
+ * places on, so it would stay there. */
 static bool may_prefetch(const struct sweep *sweep)
 {
+    uint32_t parallel = sweep->spec->run.parallel;
     return sweep->counts[TRIAL_FINISHED] > 0 && !sweep->spec->sampler->learns
-           && sweep->spec->run.resources.gpus == 0;
+           && sweep->spec->run.resources.gpus == 0
+           && (parallel == 0 || sweep->occupying <= parallel);
 }
 
 /* Attempts of the sweep that run at the agent, less those that wait there already. */

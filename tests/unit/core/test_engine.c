@@ -524,6 +524,33 @@ static void test_time_does_not_depend_on_where_points_stand(void **state)
     finish(&rig, "t");
 }
 
+/* An adopted attempt may bring a sweep above `parallel`; what was prefetched then would
+ * keep it there. */
+static void test_no_prefetch_above_parallel(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    rig_init(&rig);
+    rig_hello(&rig, 1, "a", 1, 3);
+    rig_submit(&rig, HEAD "name: p\nbudget: {trials: 20}\nrun: {parallel: 3}\n");
+    rig_whole(&rig, 1, key(1, 0, 1), "acc", 1.0);
+    rig_hello(&rig, 2, "b", 1, 1);
+    rig_advance(&rig, RIG_LEASE_MS - 1000);
+    rig_step(&rig, (struct event){ .kind = EV_HEARTBEAT, .peer = 2 });
+    rig_advance(&rig, 2000); /* a is silent; b gets one to run and one to wait */
+    assert_int_equal(count(&rig, "p", TRIAL_RUNNING), 1);
+    rig_clear(&rig);
+    struct held_attempt held[] = {
+        { .key = key(1, 1, 1), .started = true, .boot = 1 },
+        { .key = key(1, 2, 1), .started = true, .boot = 1 },
+        { .key = key(1, 3, 1), .started = true, .boot = 1 }
+    };
+    rig_hello_held(&rig, 3, "a", 1, 3, held, ARRAY_LEN(held));
+    assert_int_equal(count(&rig, "p", TRIAL_RUNNING), 4);
+    assert_int_equal(rig_count(&rig, TO_AGENT_ASSIGN), 0);
+    finish(&rig, "p");
+}
+
 static void test_exhausted_sampler_ends_the_sweep(void **state)
 {
     UNUSED(state);
@@ -724,6 +751,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_runs_to_the_budget),
         TEST(test_slots_and_prefetch),
+        TEST(test_no_prefetch_above_parallel),
         TEST(test_parallel_is_kept),
         TEST(test_resources_must_fit),
         TEST(test_duplicate_reports_change_nothing),
