@@ -101,21 +101,28 @@ static void check_slots(struct sim *sim, const struct proc *proc)
               running, proc->node, slots);
 }
 
-/* Programs of attempts that were given up for good do not count: nobody can stop what
- * nobody can reach. */
-static void check_parallel(struct sim *sim, const struct proc *proc)
+/* Whether the program counts when the one of `begun` begins: those of attempts that
+ * were given up for good do not (nobody can stop what nobody can reach), nor those that
+ * were taken back after the new one was given out. */
+static bool
+counts_beside(struct sim *sim, const struct proc *proc, const struct o_attempt *begun)
 {
-    uint32_t parallel = oracle_sweep(sim, proc->key)->spec->run.parallel;
+    const struct o_attempt *attempt = oracle_attempt_known(sim->oracle, proc->key);
+    return proc->state != PROC_DEAD && proc->key.sweep == begun->key.sweep
+           && attempt != NULL && oracle_is_current(sim, attempt)
+           && attempt->adopted_at <= begun->assigned_at;
+}
+
+static void check_parallel(struct sim *sim, const struct o_attempt *begun)
+{
+    uint32_t parallel = oracle_sweep(sim, begun->key)->spec->run.parallel;
     uint32_t running = 0;
     for (size_t i = 0; i < sim->procs.len; i++) {
-        const struct proc *other = sim->procs.ptr[i];
-        const struct o_attempt *attempt = oracle_attempt_known(sim->oracle, other->key);
-        running += other->state != PROC_DEAD && other->key.sweep == proc->key.sweep
-                   && attempt != NULL && oracle_is_current(sim, attempt);
+        running += counts_beside(sim, sim->procs.ptr[i], begun);
     }
     SIM_CHECK(sim, parallel == 0 || running <= parallel,
-              "parallel: %u programs of sweep %u, at most %u", running, proc->key.sweep,
-              parallel);
+              "parallel: %u programs of sweep %u, at most %u", running,
+              begun->key.sweep, parallel);
 }
 
 void oracle_started(struct sim *sim, const struct proc *proc)
@@ -131,7 +138,7 @@ void oracle_started(struct sim *sim, const struct proc *proc)
               "slots: %llx has not its %u devices",
               (unsigned long long)key_pack(proc->key), gpus);
     check_slots(sim, proc);
-    check_parallel(sim, proc);
+    check_parallel(sim, attempt);
 }
 
 /* ---- the spool ---- */

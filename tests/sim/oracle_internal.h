@@ -28,7 +28,9 @@ struct o_attempt {
     VEC(struct entry) entries; /* number - 1 */
     uint64_t acked;            /* as its agent has heard */
     uint32_t starts;           /* times its program was started */
-    uint32_t agent;            /* the committed records': */
+    uint64_t assigned_at;      /* numbers of committed records; 0: not */
+    uint64_t adopted_at;
+    uint32_t agent; /* the committed records': */
     bool started, suspect, ended;
     enum stop_reason stop;
 };
@@ -51,6 +53,7 @@ struct o_sweep {
 };
 
 struct oracle {
+    uint64_t records;             /* committed so far */
     struct map_u64 attempts;      /* packed key → struct o_attempt */
     VEC(struct o_sweep *) sweeps; /* key - 1 */
 };

@@ -129,6 +129,7 @@ static void on_assigned(struct sim *sim, const struct record *record)
               "attempts: %llx of a sweep that does not run", named(record->key));
     struct o_attempt *attempt = oracle_attempt(sim->oracle, record->key);
     attempt->agent = record->as.assigned.agent;
+    attempt->assigned_at = sim->oracle->records;
     trial->attempts = record->key.attempt;
     trial_becomes(sim, record->key, TRIAL_RUNNING);
 }
@@ -217,6 +218,7 @@ static void on_adopted(struct sim *sim, const struct record *record)
     SIM_CHECK(sim, attempt->suspect, "attempts: %llx is adopted and was not suspect",
               named(record->key));
     attempt->suspect = false;
+    attempt->adopted_at = sim->oracle->records;
     trial_becomes(sim, record->key, TRIAL_RUNNING);
 }
 
@@ -266,6 +268,7 @@ void oracle_committed(struct sim *sim, const struct record *record)
 {
     TRACE(sim, "committed: kind %llu of %llx, seq %llu", record->kind,
           key_pack(record->key), record->seq);
+    sim->oracle->records++;
     switch (record->kind) {
     case REC_SWEEP_CREATED:
         on_created(sim, record);
