@@ -348,6 +348,19 @@ static void assign_prefetched(struct agent_core *core, struct attempt *attempt)
     }
 }
 
+/* A newer attempt of the same trial: whatever is here of older ones was given up,
+ * though no verdict said so (the last Hello was older than they are). */
+static void supersede(struct agent_core *core, struct attempt_key key)
+{
+    while (--key.attempt > 0) {
+        struct attempt *older = attempt_by_key(core, key);
+        if (older != NULL) {
+            attempt_stop(core, older, ATTEMPT_STOP_FENCED,
+                         "a newer attempt took its place");
+        }
+    }
+}
+
 void on_assign(struct agent_core *core, const struct agent_ev_assign *ev)
 {
     uint64_t packed = 0;
@@ -358,6 +371,7 @@ void on_assign(struct agent_core *core, const struct agent_ev_assign *ev)
     if (map_u64_has(&core->by_key, packed) || map_u64_has(&core->done, packed)) {
         return;
     }
+    supersede(core, ev->key);
     struct attempt *attempt = attempt_create(core, ev->key);
     attempt->run_id = ev->run_id;
     attempt->x = mem_dup(ev->x, ev->x_len * sizeof *ev->x);

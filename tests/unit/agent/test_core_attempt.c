@@ -130,6 +130,30 @@ static void test_devices_in_use_are_waited_for(void **state)
     rig_fini(&rig);
 }
 
+/* An assignment itself says that older attempts of its trial were given up. */
+static void test_newer_attempt_supersedes_the_older_one(void **state)
+{
+    UNUSED(state);
+    static const double x[2] = { 0 };
+    struct rig rig;
+    rig_init(&rig, 3);
+    rig_ready(&rig);
+    uint64_t old = rig_assign(&rig, 1, 1);
+    rig_started(&rig, old);
+    struct agent_event event = {
+        .kind = AGENT_EV_ASSIGN,
+        .as.assign = { .key = rig_key(1, 1), .x = x, .x_len = 2, .revision = 1 }
+    };
+    event.as.assign.key.attempt = 2;
+    rig_step(&rig, event);
+    assert_int_equal(rig_get(&rig, AGENT_FX_TERM)->serial, old);
+    assert_int_equal(rig_get(&rig, AGENT_FX_START)->key.attempt, 2);
+    assert_int_equal(rig_prefetch(&rig, 1, 2), 0);
+    rig_exit_termed(&rig, old);
+    assert_int_equal(rig_count(&rig, AGENT_FX_START), 0); /* it leaves no place */
+    rig_fini(&rig);
+}
+
 static void test_acknowledged_end_closes_the_place(void **state)
 {
     UNUSED(state);
@@ -355,6 +379,7 @@ int main(void)
         TEST(test_verdict_on_an_ended_attempt_closes_its_place),
         TEST(test_superseded_hands_over_nothing),
         TEST(test_devices_in_use_are_waited_for),
+        TEST(test_newer_attempt_supersedes_the_older_one),
         TEST(test_acknowledged_end_closes_the_place),
         TEST(test_prefetched_starts_when_nothing_runs),
         TEST(test_recall_only_of_unstarted),
