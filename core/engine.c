@@ -248,7 +248,7 @@ static void on_start(struct engine *engine, struct effects *effects)
     while (map_u64_next(&engine->agents, &pos, NULL, &item)) {
         struct agent *agent = item;
         if (!list_is_empty(&agent->attempts)) {
-            engine_expect(engine, agent);
+            engine_await(engine, agent, effects);
         }
     }
     for (size_t i = 0; i < engine->active.len; i++) {

@@ -111,6 +111,19 @@ static void expire(struct engine *engine, struct agent *agent, struct effects *e
     requeue_all(engine, agent, effects);
 }
 
+/* A lease ends with one record an attempt, and a crash can part them: no agent is left
+ * with suspect attempts beside others. */
+void engine_await(struct engine *engine, struct agent *agent, struct effects *effects)
+{
+    LIST_FOREACH (node, &agent->attempts) {
+        if (container_of(node, struct attempt, agent_node)->suspect) {
+            requeue_all(engine, agent, effects);
+            return;
+        }
+    }
+    engine_expect(engine, agent);
+}
+
 void engine_expire_leases(struct engine *engine, struct effects *effects)
 {
     struct heap_node *node = heap_min(&engine->leases);

@@ -189,8 +189,11 @@ void engine_on_peer_lost(struct engine *engine, uint64_t peer);
 struct agent *
 engine_heard(struct engine *engine, const struct event *event, struct effects *effects);
 void engine_expire_leases(struct engine *engine, struct effects *effects);
-/* Starts the lease of an agent that holds attempts after a restart. */
+/* Starts the lease. */
 void engine_expect(struct engine *engine, struct agent *agent);
+/* After a restart: an agent that has attempts gets a full lease, unless its lease was
+ * over before. */
+void engine_await(struct engine *engine, struct agent *agent, struct effects *effects);
 
 /* ---- engine_trial.c ---- */
 

@@ -551,6 +551,25 @@ static void test_no_prefetch_above_parallel(void **state)
     finish(&rig, "p");
 }
 
+/* A crash between the records of a lease's end must not leave half of it. */
+static void test_restart_finishes_the_end_of_a_lease(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    rig_init(&rig);
+    rig_hello(&rig, 1, "a", 1, 2);
+    rig_submit(&rig, SWEEP_10);
+    rig_advance(&rig, RIG_LEASE_MS + 1);
+    assert_int_equal(rig_records(&rig, REC_REQUEUED), 2);
+    struct record *last = vec_pop(&rig.records);
+    assert_int_equal(last->kind, REC_REQUEUED);
+    record_destroy(last);
+    rig_restart(&rig);
+    assert_int_equal(rig_records(&rig, REC_REQUEUED), 2);
+    assert_int_equal(count(&rig, "ten", TRIAL_RUNNING), 0);
+    finish(&rig, "ten");
+}
+
 static void test_exhausted_sampler_ends_the_sweep(void **state)
 {
     UNUSED(state);
@@ -763,6 +782,7 @@ int main(void)
         TEST(test_lost_too_often_fails),
         TEST(test_lost_assignment_is_repeated),
         TEST(test_restart_keeps_running_attempts),
+        TEST(test_restart_finishes_the_end_of_a_lease),
         TEST(test_restart_without_the_agent),
         TEST(test_missing_objective_pauses),
         TEST(test_nan_objective_fails),
