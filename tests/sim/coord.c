@@ -28,6 +28,11 @@
 /* Clocks of two processes have nothing to do with each other. */
 #define LIFE_OFFSET_NS (INT64_C(977) * 1000 * NS_PER_MS)
 
+/* What a slow disk still holds back when it is well again. */
+#define DISK_SLACK_NS (120 * MS_PER_S * NS_PER_MS)
+/* From the end of a lease to the record of it on disk. */
+#define LEASE_SLACK_MS (20 * MS_PER_S)
+
 struct coord {
     bool up;
     uint64_t life;
@@ -41,6 +46,8 @@ struct coord {
     size_t batch_len;
     bool full_told;
     int64_t full_until_ns, slow_until_ns;
+    int64_t well_since_ns; /* up, and the disk neither full nor slow */
+    int64_t heard_ns[SIM_AGENTS_MAX];
     VEC(struct fx_suggest) jobs;
     uint32_t dies_in; /* boundaries; 0: not */
     bool dying;
@@ -386,6 +393,7 @@ void coord_start(struct sim *sim)
     SIM_CHECK(sim, code == ERR_OK, "replay: %s", err.msg);
     compare_shadow(sim, "the restarted engine");
     coord->up = true;
+    coord->well_since_ns = sim->now_ns;
     struct event event = event_now(sim, EV_START);
     step(sim, &event);
     settle(sim);
@@ -465,6 +473,7 @@ void coord_receive(struct sim *sim,
 {
     static const uint8_t bytes[AGENT_LOG_PIECE_MAX];
     struct event event;
+    sim->coord->heard_ns[node] = sim->now_ns;
     switch (packet->kind) {
     case PACKET_HELLO:
         TRACE(sim, "hello of agent %llu boot %llu over link %llu, holding %llu", node,
@@ -504,6 +513,21 @@ void coord_link_down(struct sim *sim, uint64_t link)
     event.peer = link;
     step(sim, &event);
     settle(sim);
+}
+
+void coord_check_leases(struct sim *sim)
+{
+    const struct coord *coord = sim->coord;
+    int64_t most_ns = (SIM_LEASE_MS + LEASE_SLACK_MS) * NS_PER_MS;
+    if (!coord->up || sim->now_ns - coord->well_since_ns < most_ns) {
+        return;
+    }
+    for (size_t node = 0; node < sim->plan.agents_len; node++) {
+        int64_t silent_ns = sim->now_ns - coord->heard_ns[node];
+        if (silent_ns >= most_ns) {
+            oracle_silent(sim, node, silent_ns / NS_PER_MS);
+        }
+    }
 }
 
 /* ---- users ---- */
@@ -572,11 +596,13 @@ void coord_stop(struct sim *sim)
 void coord_disk_full(struct sim *sim, int64_t ms)
 {
     sim->coord->full_until_ns = sim->now_ns + ms * NS_PER_MS;
+    sim->coord->well_since_ns = sim->coord->full_until_ns + DISK_SLACK_NS;
 }
 
 void coord_disk_slow(struct sim *sim, int64_t ms)
 {
     sim->coord->slow_until_ns = sim->now_ns + ms * NS_PER_MS;
+    sim->coord->well_since_ns = sim->coord->slow_until_ns + DISK_SLACK_NS;
 }
 
 void coord_clock_jump(struct sim *sim, int64_t ms)

@@ -29,6 +29,9 @@ void coord_receive(struct sim *sim,
                    const struct packet *packet);
 void coord_link_down(struct sim *sim, uint64_t link);
 
+/* Who has been silent for longer than a lease must have been given up. */
+void coord_check_leases(struct sim *sim);
+
 /* From a user; ignored while it is down. */
 void coord_submit(struct sim *sim, uint64_t token, const char *text, uint8_t id_byte);
 void coord_steer(struct sim *sim, enum steer_verb verb, const char *name, bool drain);

@@ -126,6 +126,7 @@ static void fault_do(struct sim *sim, enum fault fault, struct rng *rng)
         workload_steer(sim, rng);
         return;
     case FAULT_CARRY:
+    case FAULT_UNTIDY:
     case FAULT_TRIALS:
     case FAULT_NR:
         return;
@@ -164,7 +165,7 @@ static void on_calm(struct sim *sim, uint64_t a, uint64_t b)
 void faults_start(struct sim *sim)
 {
     for (unsigned fault = 0; fault < FAULT_NR; fault++) {
-        struct rng rng = sim_stream(sim, fault_name((enum fault)fault), UINT32_MAX);
+        struct rng rng = sim_stream(sim, fault_name((enum fault)fault), UINT32_MAX - 1);
         if (plan_has(&sim->plan, (enum fault)fault) && paces[fault].high_ms > 0) {
             sim_in_ms(sim, next_ms(sim, (enum fault)fault, &rng), on_fault, fault, 0);
         }

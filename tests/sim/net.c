@@ -3,6 +3,9 @@
  * Owns what is under way. Knows order, delay and loss. Does not know what messages
  * mean, except to copy them.
  *
+ * With the plan's UNTIDY a few reports and pieces of logs are lost within a connection,
+ * and messages come a second time, late: TCP does neither, but the protocol bears it.
+ *
  * A message that the transport of an agent had not yet written when its connection went
  * is written to the next one, before anything else (ZeroMQ keeps such a queue); the
  * plan's CARRY says whether that happens. */
@@ -14,6 +17,7 @@
 #include "base/mem.h"
 #include "tests/sim/coord.h"
 #include "tests/sim/node.h"
+#include "tests/sim/oracle.h"
 
 /* One direction of a connection, first in first out. */
 struct pipe {
@@ -31,8 +35,16 @@ struct link {
     struct pipe to_coord, to_agent;
 };
 
+/* A message that comes a second time. */
+struct late {
+    uint64_t link;
+    bool to_coord;
+    struct packet packet;
+};
+
 struct net {
     VEC(struct link *) links; /* number - 1 */
+    VEC(struct late) late;
     struct rng rng;
     int64_t extra_ms[SIM_AGENTS_MAX];
     int64_t cut_until_ns[SIM_AGENTS_MAX];
@@ -140,6 +152,36 @@ static void packet_fini(struct packet *packet)
     }
 }
 
+static struct packet packet_copy(const struct packet *from)
+{
+    struct packet to = *from;
+    if (from->kind == PACKET_REPORT) {
+        to.as.report = shared_report_ref(from->as.report);
+    } else if (from->kind == PACKET_TO_AGENT) {
+        to.as.message = message_copy(&from->as.message);
+    }
+    return to;
+}
+
+/* What is sent again when it is not acknowledged. Not the acknowledgements: that the
+ * one of an end comes before the next assignment is what keeps `parallel`. */
+static bool packet_may_be_lost(const struct packet *packet)
+{
+    return packet->kind == PACKET_REPORT || packet->kind == PACKET_LOG
+           || (packet->kind == PACKET_TO_AGENT
+               && packet->as.message.kind == TO_AGENT_LOG_ACK);
+}
+
+/* A conversation's opening is of its moment; all else may come again. */
+static bool packet_may_repeat(const struct packet *packet)
+{
+    return packet->kind != PACKET_HELLO && packet->kind != PACKET_BYE
+           && (packet->kind != PACKET_TO_AGENT
+               || (packet->as.message.kind != TO_AGENT_WELCOME
+                   && packet->as.message.kind != TO_AGENT_HELLO_WANTED
+                   && packet->as.message.kind != TO_AGENT_REFUSE));
+}
+
 /* ---- life ---- */
 
 struct net *net_create(struct sim *sim)
@@ -172,6 +214,10 @@ void net_destroy(struct net *net)
             packet_fini(&net->carried[node][i]);
         }
     }
+    for (size_t i = 0; i < net->late.len; i++) {
+        packet_fini(&net->late.ptr[i].packet);
+    }
+    vec_fini(&net->late);
     vec_fini(&net->links);
     mem_free(net);
 }
@@ -198,6 +244,52 @@ static bool pipe_take(struct pipe *pipe, struct packet *packet_out)
     return true;
 }
 
+static void packet_deliver(struct sim *sim,
+                           uint64_t number,
+                           bool to_coord,
+                           const struct packet *packet)
+{
+    const struct link *link = link_of(sim, number);
+    if (to_coord && link->coord_open) {
+        coord_receive(sim, number, link->node, packet);
+    } else if (!to_coord && link->agent_open) {
+        node_receive(sim, link->node, number, &packet->as.message);
+    }
+}
+
+static void on_late(struct sim *sim, uint64_t index, uint64_t unused)
+{
+    UNUSED(unused);
+    struct late late = sim->net->late.ptr[index];
+    if (late.to_coord
+        || !node_defers(sim, link_of(sim, late.link)->node, on_late, index, 0)) {
+        TRACE(sim, "over link %llu comes a message again", late.link);
+        packet_deliver(sim, late.link, late.to_coord, &late.packet);
+    }
+}
+
+/* True: this packet is lost. It may also be set to come again. */
+static bool
+untidy(struct sim *sim, uint64_t number, bool to_coord, const struct packet *packet)
+{
+    struct rng *rng = &sim->net->rng;
+    if (sim->calm || !plan_has(&sim->plan, FAULT_UNTIDY)) {
+        return false;
+    }
+    if (packet->kind == PACKET_REPORT) {
+        oracle_report_untidy(sim, packet->as.report->report->key);
+    }
+    if (packet_may_repeat(packet) && rng_chance(rng, 0.02)) {
+        struct late late = { .link = number,
+                             .to_coord = to_coord,
+                             .packet = packet_copy(packet) };
+        vec_push(&sim->net->late, late);
+        sim_in_ms(sim, rng_between(rng, 1, rng_chance(rng, 0.5) ? 50 : 20000), on_late,
+                  sim->net->late.len - 1, 0);
+    }
+    return packet_may_be_lost(packet) && rng_chance(rng, 0.02);
+}
+
 /* Called once for each packet, at its time; a stall makes it later. */
 static void on_arrival(struct sim *sim, uint64_t number, uint64_t to_coord)
 {
@@ -215,16 +307,10 @@ static void on_arrival(struct sim *sim, uint64_t number, uint64_t to_coord)
         return;
     }
     struct packet packet;
-    bool open = to_coord != 0 ? link->coord_open : link->agent_open;
-    if (!pipe_take(pipe, &packet)) {
-        return;
+    if (pipe_take(pipe, &packet)) {
+        packet_deliver(sim, number, to_coord != 0, &packet);
+        packet_fini(&packet);
     }
-    if (open && to_coord != 0) {
-        coord_receive(sim, number, link->node, &packet);
-    } else if (open) {
-        node_receive(sim, link->node, number, &packet.as.message);
-    }
-    packet_fini(&packet);
 }
 
 static void
@@ -233,7 +319,7 @@ pipe_send(struct sim *sim, uint64_t number, bool to_coord, struct packet packet)
     struct link *link = link_of(sim, number);
     struct pipe *pipe = to_coord ? &link->to_coord : &link->to_agent;
     bool open = to_coord ? link->agent_open : link->coord_open;
-    if (!open || link->broken) {
+    if (!open || link->broken || untidy(sim, number, to_coord, &packet)) {
         packet_fini(&packet);
         return;
     }

@@ -252,6 +252,7 @@ signal_proc(struct sim *sim, const struct node *node, const struct agent_effect 
     }
     if (effect->kind == AGENT_FX_TERM) {
         TRACE(sim, "agent %llu: TERM to %llx", node->index, key_pack(proc->key));
+        oracle_term(sim, proc, effect->as.grace_ms);
         proc_term(sim, proc, effect->as.grace_ms);
     } else {
         TRACE(sim, "agent %llu: KILL to %llx", node->index, key_pack(proc->key));

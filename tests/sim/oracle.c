@@ -198,14 +198,51 @@ void oracle_trimmed(struct sim *sim, const struct agent_report *report)
               (unsigned long long)attempt->acked);
 }
 
+void oracle_term(struct sim *sim, const struct proc *proc, int64_t grace_ms)
+{
+    int64_t wanted_ms = oracle_sweep(sim, proc->key)->spec->run.grace_ms;
+    SIM_CHECK(sim, grace_ms == wanted_ms, "grace: %llx gets %lld ms instead of %lld",
+              (unsigned long long)key_pack(proc->key), (long long)grace_ms,
+              (long long)wanted_ms);
+}
+
+/* ---- leases ---- */
+
+void oracle_silent(struct sim *sim, size_t node, int64_t silent_ms)
+{
+    const struct oracle *oracle = sim->oracle;
+    size_t pos = 0;
+    void *value = NULL;
+    while (oracle->agents[node] != 0
+           && map_u64_next(&oracle->attempts, &pos, NULL, &value)) {
+        const struct o_attempt *attempt = value;
+        SIM_CHECK(
+            sim,
+            attempt->agent != oracle->agents[node] || !oracle_is_current(sim, attempt),
+            "lease: %llx is not given up though agent %zu is silent for %lld ms",
+            (unsigned long long)key_pack(attempt->key), node, (long long)silent_ms);
+    }
+}
+
 /* ---- acknowledgements ---- */
+
+bool oracle_may_ask(struct sim *sim, const struct o_attempt *attempt)
+{
+    return !attempt->untidy || attempt->complete || oracle_is_current(sim, attempt);
+}
+
+void oracle_report_untidy(struct sim *sim, struct attempt_key key)
+{
+    oracle_attempt(sim->oracle, key)->untidy = true;
+}
 
 /* Everything up to seq must be on disk. Of an attempt that was given up only its points
  * are kept. */
 static void
 check_covered(struct sim *sim, const struct o_attempt *attempt, uint64_t seq)
 {
-    for (size_t i = 0; i < attempt->entries.len && i < seq; i++) {
+    uint64_t last = oracle_may_ask(sim, attempt) ? seq : 0;
+    for (size_t i = 0; i < attempt->entries.len && i < last; i++) {
         const struct entry *entry = &attempt->entries.ptr[i];
         SIM_CHECK(sim, entry->kind != ENTRY_POINT || entry->committed,
                   "points: entry %zu of %llx is acknowledged and not on disk", i + 1,

@@ -22,12 +22,20 @@ void oracle_started(struct sim *sim, const struct proc *proc);
 void oracle_spooled(struct sim *sim, size_t node, const struct agent_report *report);
 void oracle_trimmed(struct sim *sim, const struct agent_report *report);
 void oracle_acked(struct sim *sim, struct attempt_key key, uint64_t seq);
+/* The transport may lose or repeat its reports. */
+void oracle_report_untidy(struct sim *sim, struct attempt_key key);
 void oracle_verdict(struct sim *sim, const struct verdict *verdict);
+/* TERM goes to a program, KILL follows after so long. */
+void oracle_term(struct sim *sim, const struct proc *proc, int64_t grace_ms);
 
 /* At the coordinator. */
 void oracle_sent(struct sim *sim, const struct message *message);
 void oracle_committed(struct sim *sim, const struct record *record);
 void oracle_rests(struct sim *sim, uint32_t sweep, enum sweep_state state);
+
+/* The coordinator has been up and its disk well for longer than a lease and `slack_ms`;
+ * the agent's last word came so long ago. */
+void oracle_silent(struct sim *sim, size_t node, int64_t silent_ms);
 
 /* Everything has come to rest. */
 void oracle_at_end(struct sim *sim);

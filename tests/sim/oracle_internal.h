@@ -32,6 +32,8 @@ struct o_attempt {
     uint64_t adopted_at;
     uint32_t agent; /* the committed records': */
     bool started, suspect, ended;
+    bool complete; /* its end came from its agent, so all before it did too */
+    bool untidy;   /* its reports may be lost or repeated within a connection */
     enum stop_reason stop;
 };
 
@@ -53,9 +55,10 @@ struct o_sweep {
 };
 
 struct oracle {
-    uint64_t records;             /* committed so far */
-    struct map_u64 attempts;      /* packed key → struct o_attempt */
-    VEC(struct o_sweep *) sweeps; /* key - 1 */
+    uint64_t records;                /* committed so far */
+    uint32_t agents[SIM_AGENTS_MAX]; /* keys the engine gave them; 0: none */
+    struct map_u64 attempts;         /* packed key → struct o_attempt */
+    VEC(struct o_sweep *) sweeps;    /* key - 1 */
 };
 
 struct o_attempt *oracle_attempt(struct oracle *oracle, struct attempt_key key);
@@ -65,6 +68,10 @@ struct o_attempt *oracle_attempt_known(const struct oracle *oracle,
 /* Fails when there is no such sweep or trial among the committed. */
 struct o_sweep *oracle_sweep(struct sim *sim, struct attempt_key key);
 struct o_trial *oracle_trial(struct sim *sim, struct attempt_key key);
+/* Whether its points can all be asked for. Of an attempt that was given up the
+ * coordinator keeps no books, so it cannot see a gap; gaps come only from reports lost
+ * within a connection, which TCP excludes. */
+bool oracle_may_ask(struct sim *sim, const struct o_attempt *attempt);
 /* Assigned, not ended, not suspect, and nobody came after it. */
 bool oracle_is_current(struct sim *sim, const struct o_attempt *attempt);
 

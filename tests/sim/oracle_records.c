@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "samplers/registry.h"
 #include "tests/sim/keys.h"
+#include "tests/sim/node.h"
 #include "tests/sim/oracle_internal.h"
 
 static unsigned long long named(struct attempt_key key)
@@ -199,6 +200,7 @@ static void on_ended(struct sim *sim, const struct record *record)
     SIM_CHECK(sim, ended->end != END_EXITED || attempt->starts == 1,
               "ends: %llx exited and was never started", named(record->key));
     attempt->ended = true;
+    attempt->complete = record->seq != 0;
     trial_becomes(sim, record->key, ended->state);
     oracle_trial(sim, record->key)->value = ended->value;
 }
@@ -262,6 +264,15 @@ static void on_points(struct sim *sim, const struct record *record)
     }
 }
 
+static void on_agent(struct sim *sim, const struct record *record)
+{
+    for (size_t node = 0; node < sim->plan.agents_len; node++) {
+        if (strcmp(record->as.agent.id, node_name(sim, node)) == 0) {
+            sim->oracle->agents[node] = record->as.agent.agent;
+        }
+    }
+}
+
 /* ---- all ---- */
 
 void oracle_committed(struct sim *sim, const struct record *record)
@@ -303,8 +314,10 @@ void oracle_committed(struct sim *sim, const struct record *record)
     case REC_POINTS:
         on_points(sim, record);
         return;
-    case REC_SESSION:
     case REC_AGENT:
+        on_agent(sim, record);
+        return;
+    case REC_SESSION:
     case REC_NOTES:
     case REC_LOG:
     case REC_MARK:
@@ -352,7 +365,8 @@ void oracle_at_end(struct sim *sim)
         const struct o_attempt *attempt = value;
         SIM_CHECK(sim, attempt->agent == 0 || attempt->ended,
                   "liveness: %llx has not ended", named(attempt->key));
-        for (size_t i = 0; i < attempt->entries.len; i++) {
+        bool ask = oracle_may_ask(sim, attempt);
+        for (size_t i = 0; ask && i < attempt->entries.len; i++) {
             const struct entry *entry = &attempt->entries.ptr[i];
             SIM_CHECK(sim, entry->kind != ENTRY_POINT || entry->committed,
                       "points: entry %zu of %llx was spooled and is lost", i + 1,

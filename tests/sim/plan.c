@@ -38,7 +38,8 @@ void plan_make(struct sim *sim, uint32_t faults_mask)
     struct rng rng = sim_stream(sim, "plan", 0);
     *plan = (struct plan){ 0 };
     for (unsigned fault = 0; fault < FAULT_NR; fault++) {
-        bool chosen = rng_chance(&rng, 0.45);
+        struct rng own = sim_stream(sim, names[fault], UINT32_MAX);
+        bool chosen = rng_chance(&own, 0.45);
         plan->faults |= chosen ? UINT32_C(1) << fault : 0;
     }
     plan->faults &= faults_mask;

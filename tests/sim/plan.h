@@ -27,6 +27,7 @@
     X(CLOCK, "clock-jump", 20000, 200000)                                              \
     X(STEER, "steer", 10000, 100000)                                                   \
     X(CARRY, "carried-over", 0, 0)                                                     \
+    X(UNTIDY, "untidy-transport", 0, 0)                                                \
     X(TRIALS, "bad-trials", 0, 0)
 
 #define FAULT_ENUM(suffix, name, low, high) FAULT_##suffix,

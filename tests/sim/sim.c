@@ -186,6 +186,7 @@ static bool at_rest(struct sim *sim)
 
 static void on_rest_look(struct sim *sim, uint64_t a, uint64_t b)
 {
+    coord_check_leases(sim);
     if (at_rest(sim)) {
         oracle_at_end(sim);
         sim->done = true;

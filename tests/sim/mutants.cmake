@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+# Deliberately broken builds: each changes one place of one file, and the simulation must
+# notice within 1,000 seeds. `from` must stand in the file exactly once; when the code
+# there changes, adapt it here.
+set(mutants "")
+macro(mutant name file from to)
+  list(APPEND mutants ${name})
+  set(mutant_${name}_file ${file})
+  set(mutant_${name}_from "${from}")
+  set(mutant_${name}_to "${to}")
+endmacro()
+
+mutant(ack_before_commit core/engine_trial.c
+  [==[    engine_send(effects, peer, message);
+}
+
+/* ---- recording it]==]
+  [==[    engine_send(effects, peer, message);
+    effects->list.ptr[effects->list.len - 1].after_commit = false;
+}
+
+/* ---- recording it]==])
+
+mutant(tell_before_commit core/outbox.c
+  [==[if (effect->after_commit) {]==]
+  [==[if (effect->after_commit && effect->kind != FX_SEND) {]==])
+
+mutant(no_dedupe core/engine_trial.c
+  [==[uint64_t behind = recorded + 1 - report->first_seq;]==]
+  [==[uint64_t behind = 0;]==])
+
+mutant(no_fencing core/engine_trial.c
+  [==[return attempt != NULL && !attempt->suspect && attempt->number == key.attempt]==]
+  [==[return attempt != NULL && (attempt->number == key.attempt || true)]==])
+
+mutant(fence_not_marked core/engine_trial.c
+  [==[report->key.attempt != trial->attempts, effects);]==]
+  [==[false, effects);]==])
+
+mutant(keep_superseded core/engine_agent.c
+  [==[verdict.verdict = VERDICT_STOP; /* superseded]==]
+  [==[verdict.verdict = VERDICT_KEEP; /* superseded]==])
+
+mutant(gap_acknowledged core/engine_trial.c
+  [==[send_ack(effects, event->peer, report->key, live->seq, true);]==]
+  [==[send_ack(effects, event->peer, report->key, last, false);]==])
+
+mutant(skipped_requeue core/engine_agent.c
+  [==[                                        agent->attempts.len));
+    }
+    requeue_all(engine, agent, effects);]==]
+  [==[                                        agent->attempts.len));
+    }]==])
+
+mutant(old_boots_live_on core/engine_agent.c
+  [==[if (attempt->boot < boot) {]==]
+  [==[if (attempt->boot < boot && attempt->boot == 0) {]==])
+
+mutant(double_assignment core/sched.c
+  [==[    engine_send(effects, attempt->agent->peer, message);
+}]==]
+  [==[    engine_send(effects, attempt->agent->peer, message);
+    size_t pos = 0;
+    void *item = NULL;
+    while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
+        if (item != attempt->agent && trial->number % 8 == 5) {
+            engine_send(effects, ((struct agent *)item)->peer, message);
+        }
+    }
+}]==])
+
+mutant(double_start agent/core_attempt.c
+  [==[    if (map_u64_has(&core->by_key, packed) || map_u64_has(&core->done, packed)) {]==]
+  [==[    if (map_u64_has(&core->by_key, packed)) {]==])
+
+mutant(parallel_ignored core/sched.c
+  [==[return parallel == 0 || sweep->occupying < parallel;]==]
+  [==[return parallel == 0 || sweep->occupying < parallel + 1;]==])
+
+mutant(budget_overrun core/sched.c
+  [==[+ sweep->counts[TRIAL_RUNNING];
+    uint64_t left]==]
+  [==[;
+    uint64_t left]==])
+
+mutant(cursor_forgotten core/apply.c
+  [==[sweep->cursor = created->cursor;]==]
+  [==[sweep->cursor = engine->started ? created->cursor : 0;]==])
+
+mutant(points_not_replayed core/apply.c
+  [==[    const char *metric = sweep->spec->objective.metric;
+    for (size_t n = 0;]==]
+  [==[    const char *metric = sweep->spec->objective.metric;
+    for (size_t n = points->first_seq % 3 == 0;]==])
+
+mutant(grace_forgotten agent/core_attempt.c
+  [==[attempt->grace_ms = sweep->ev.grace_ms;]==]
+  [==[attempt->grace_ms = 0;]==])
+
+mutant(slots_ignored agent/core_attempt.c
+  [==[while (core->occupied < core->config.slots && !list_is_empty(&core->queue)) {]==]
+  [==[while (!list_is_empty(&core->queue)) {]==])
+
+# What the simulation found once; it must find it again.
+mutant(place_kept agent/core_attempt.c
+  [==[    if (stop == ATTEMPT_STOP_FENCED) {
+        place_close(core, attempt);]==]
+  [==[    if (stop == ATTEMPT_STOP_NR) {
+        place_close(core, attempt);]==])
+
+mutant(devices_ignored agent/core_attempt.c
+  [==[if (attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) == 0) {]==]
+  [==[if (attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) != 1) {]==])
