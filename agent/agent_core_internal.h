@@ -90,9 +90,10 @@ struct attempt {
     uint64_t gpu_mask;
     uint32_t revision;
 
-    bool launched;  /* START was asked for */
-    bool started;   /* its program was executed */
-    bool forgotten; /* reports nothing any more; waits for its end */
+    bool launched;   /* START was asked for */
+    bool started;    /* its program was executed */
+    bool forgotten;  /* reports nothing any more; waits for its end */
+    bool superseded; /* the coordinator has given it up, and its place away */
     bool memory_limited;
     enum attempt_stop stop;
     char *stop_cause;

@@ -420,6 +420,7 @@ void attempt_stop(struct agent_core *core,
                   const char *cause)
 {
     if (stop == ATTEMPT_STOP_FENCED) {
+        attempt->superseded = true;
         place_close(core, attempt); /* the coordinator has given it to somebody else */
     }
     if (attempt->state == ATTEMPT_ASSIGNED) {
@@ -531,7 +532,7 @@ static void attempt_over(struct agent_core *core,
         log_grew(core, attempt, attempt->log_size);
     }
     core_arm(core, attempt);
-    if (!attempt->forgotten && attempt->stop != ATTEMPT_STOP_FENCED) {
+    if (!attempt->forgotten && !attempt->superseded) {
         place_hand_over(core, attempt);
     } /* else the coordinator has given its place to somebody else long ago */
     start_due(core);

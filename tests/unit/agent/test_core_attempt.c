@@ -102,6 +102,7 @@ static void test_superseded_hands_over_nothing(void **state)
     rig_ready(&rig);
     uint64_t old = rig_assign(&rig, 1, 0);
     rig_started(&rig, old);
+    rig_stop(&rig, 1, 0, STOP_PRUNED); /* it may be on its way out already */
     rig_stop(&rig, 1, 0, STOP_FENCED);
     assert_int_not_equal(rig_assign(&rig, 1, 1), 0);
     assert_int_equal(rig_prefetch(&rig, 1, 2), 0);
