@@ -103,10 +103,12 @@ mutant(slots_ignored agent/core_attempt.c
 
 # What the simulation found once; it must find it again.
 mutant(place_kept agent/core_attempt.c
-  [==[    if (stop == ATTEMPT_STOP_FENCED) {
-        place_close(core, attempt);]==]
-  [==[    if (stop == ATTEMPT_STOP_NR) {
-        place_close(core, attempt);]==])
+  [==[        place_close(core, attempt); /* the coordinator]==]
+  [==[        /* the coordinator]==])
+
+mutant(superseded_hands_over agent/core_attempt.c
+  [==[if (!attempt->forgotten && !attempt->superseded) {]==]
+  [==[if (!attempt->forgotten) {]==])
 
 mutant(devices_ignored agent/core_attempt.c
   [==[if (attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) == 0) {]==]

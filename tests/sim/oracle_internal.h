@@ -46,7 +46,7 @@ struct o_trial {
 struct o_sweep {
     struct sweep_spec *spec;
     enum sweep_state state;
-    bool by_user;
+    unsigned states; /* bits of those it was in */
     char *cause;
     VEC(struct o_trial) trials;
     struct map_str cells; /* of a grid, as bytes in hexadecimal */

@@ -54,7 +54,7 @@ static void on_state(struct sim *sim, const struct record *record)
     SIM_CHECK(sim, !sweep_state_is_final(sweep->state),
               "ends: sweep %u changes after its end", record->key.sweep);
     sweep->state = record->as.sweep_state.state;
-    sweep->by_user = record->as.sweep_state.by_user;
+    sweep->states |= 1u << sweep->state;
     mem_free(sweep->cause);
     sweep->cause = mem_strdup(record->cause);
 }
