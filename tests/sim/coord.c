@@ -18,6 +18,7 @@
 #include "samplers/registry.h"
 #include "tests/sim/digest.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/home.h"
 #include "tests/sim/keys.h"
 #include "tests/sim/node.h"
 #include "tests/sim/oracle.h"
@@ -39,6 +40,7 @@ struct coord {
     struct engine *engine, *shadow;
     struct outbox *outbox;
     struct disk *disk;
+    struct home *home; /* NULL: the disk alone */
     struct rng rng;
     int64_t wall_skew_ms;
     int64_t tick_ns; /* the timer that counts; 0: none */
@@ -70,6 +72,11 @@ struct coord *coord_create(struct sim *sim)
     coord->rng = sim_stream(sim, "coord", 0);
     coord->disk = disk_create();
     coord->shadow = make_engine(coord);
+    if (sim->plan.store) {
+        struct err err = { 0 };
+        enum err_code code = home_create(&coord->home, &err);
+        SIM_CHECK(sim, code == ERR_OK, "home: %s", err.msg);
+    }
     return coord;
 }
 
@@ -79,8 +86,16 @@ void coord_destroy(struct coord *coord)
     engine_destroy(coord->shadow);
     outbox_destroy(coord->outbox);
     disk_destroy(coord->disk);
+    home_destroy(coord->home);
     vec_fini(&coord->jobs);
     mem_free(coord);
+}
+
+void coord_abandon(struct coord *coord)
+{
+    if (coord != NULL) {
+        home_destroy(coord->home);
+    }
 }
 
 bool coord_is_up(const struct coord *coord)
@@ -112,6 +127,12 @@ static void make_durable(struct sim *sim)
 {
     struct coord *coord = sim->coord;
     disk_apply(coord->disk, coord->batch, coord->batch_len);
+    if (coord->home != NULL) {
+        struct err err = { 0 };
+        enum err_code code =
+            home_apply(coord->home, coord->batch, coord->batch_len, &err);
+        SIM_CHECK(sim, code == ERR_OK, "store: %s", err.msg);
+    }
     sim->totals.commits++;
     for (size_t i = 0; i < coord->batch_len; i++) {
         struct err err = { 0 };
@@ -131,6 +152,17 @@ static void on_start(struct sim *sim, uint64_t life, uint64_t unused)
     }
 }
 
+static void home_dies(struct sim *sim)
+{
+    struct coord *coord = sim->coord;
+    struct err err = { 0 };
+    if (coord->home != NULL) {
+        enum err_code code =
+            home_crash(coord->home, coord->batch, coord->batch_len, &coord->rng, &err);
+        SIM_CHECK(sim, code == ERR_OK, "home: %s", err.msg);
+    }
+}
+
 /* A commit that was under way may have reached the disk. */
 static void die(struct sim *sim)
 {
@@ -140,6 +172,7 @@ static void die(struct sim *sim)
     if (coord->batch != NULL && rng_chance(&coord->rng, 0.5)) {
         make_durable(sim);
     }
+    home_dies(sim);
     coord->batch = NULL;
     coord->batch_len = 0;
     engine_destroy(coord->engine);
@@ -317,8 +350,8 @@ static void compare_shadow(struct sim *sim, const char *when)
 {
     struct coord *coord = sim->coord;
     char difference[256];
-    bool same =
-        digest_equal(coord->engine, coord->shadow, difference, sizeof difference);
+    bool same = digest_equal(coord->engine, coord->shadow, coord->home != NULL,
+                             difference, sizeof difference);
     SIM_CHECK(sim, same, "%s differs from its records: %s", when, difference);
 }
 
@@ -380,6 +413,23 @@ replay_record(void *ctx, const struct record *record, struct err *err)
     return engine_replay(ctx, record, err);
 }
 
+static enum err_code home_replay(struct coord *coord, struct err *err)
+{
+    uint64_t next_run_key = 0;
+    enum err_code code = home_open(coord->home, err);
+    if (code == ERR_OK) {
+        code = store_next_run_key(home_store(coord->home), &next_run_key, err);
+    }
+    if (code == ERR_OK && next_run_key != disk_next_run_key(coord->disk)) {
+        return err_set(err, ERR_CORRUPT, "next run key %llu instead of %llu",
+                       (unsigned long long)next_run_key,
+                       (unsigned long long)disk_next_run_key(coord->disk));
+    }
+    return code == ERR_OK ? store_replay(home_store(coord->home), replay_record,
+                                         coord->engine, err)
+                          : code;
+}
+
 void coord_start(struct sim *sim)
 {
     struct coord *coord = sim->coord;
@@ -389,7 +439,9 @@ void coord_start(struct sim *sim)
     TRACE(sim, "coordinator starts, life %llu", coord->life);
     coord->engine = make_engine(coord);
     coord->outbox = outbox_create();
-    enum err_code code = disk_replay(coord->disk, replay_record, coord->engine, &err);
+    enum err_code code = coord->home != NULL ? home_replay(coord, &err)
+                                             : disk_replay(coord->disk, replay_record,
+                                                           coord->engine, &err);
     SIM_CHECK(sim, code == ERR_OK, "replay: %s", err.msg);
     compare_shadow(sim, "the restarted engine");
     coord->up = true;

@@ -13,6 +13,8 @@
 
 struct coord *coord_create(struct sim *sim);
 void coord_destroy(struct coord *coord);
+/* Of a run that failed: removes what lies outside memory. NULL allowed. */
+void coord_abandon(struct coord *coord);
 
 /* A process begins: replays the disk. */
 void coord_start(struct sim *sim);

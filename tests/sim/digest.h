@@ -8,10 +8,12 @@
 
 struct engine;
 
-/* False: `difference` says what differs first. What engines do not record (connections,
- * leases, questions to samplers) is not compared. */
+/* logs_lead: bytes of logs may be on disk whose commit was lost. False: `difference`
+ * says what differs first. What engines do not record (connections, leases, questions
+ * to samplers) is not compared. */
 bool digest_equal(const struct engine *a,
                   const struct engine *b,
+                  bool logs_lead,
                   char *difference,
                   size_t difference_size);
 

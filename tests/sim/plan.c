@@ -42,6 +42,8 @@ void plan_make(struct sim *sim, uint32_t faults_mask)
         bool chosen = rng_chance(&own, 0.45);
         plan->faults |= chosen ? UINT32_C(1) << fault : 0;
     }
+    struct rng own = sim_stream(sim, "store", 0);
+    plan->store = (faults_mask & PLAN_STORE) != 0 || rng_chance(&own, 0.1);
     plan->faults &= faults_mask;
     plan->pace_percent = rng_between(&rng, 30, 200);
     plan->faults_ms = rng_between(&rng, 120, 900) * MS_PER_S;

@@ -36,6 +36,8 @@ enum fault {
 };
 
 #define FAULTS_ALL ((UINT32_C(1) << FAULT_NR) - 1)
+/* In a mask of faults: every run has a real SQLite store, not only some. */
+#define PLAN_STORE (UINT32_C(1) << 31)
 
 struct plan_agent {
     uint32_t slots;
@@ -50,6 +52,7 @@ struct plan {
     size_t agents_len;
     struct plan_agent agents[SIM_AGENTS_MAX];
     uint32_t sweeps;
+    bool store;       /* the coordinator has a real SQLite store (home.h) */
     size_t batch_max; /* most records of one commit */
     int64_t commit_ms_max;
 };

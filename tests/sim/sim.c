@@ -234,6 +234,9 @@ bool sim_run(struct sim *sim, uint64_t seed, uint32_t faults_mask, FILE *verbose
     }
     sim->totals.virtual_ms = sim_now_ms(sim);
     assert_set_hook(NULL);
+    if (!passed) {
+        coord_abandon(sim->coord);
+    }
     running = NULL;
     return passed;
 }

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* home.c – a real home with a real SQLite store.
+ * Owns a temporary folder with one generation of the home after the other. Knows that
+ * the WAL grows by whole commits, so that one cut short was not committed. Does not
+ * know the engine.
+ *
+ * A death is done by copying the files while the store has them open, which is what the
+ * next process would find, and then closing the old store, whose last deeds nobody
+ * sees.
+ */
+#include "tests/sim/home.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/sys/fsx.h"
+
+/* Bytes before the cut that may be garbage: a torn sector. */
+#define TORN_BYTES 512
+
+struct home {
+    char *root;
+    char *path;
+    unsigned generation;
+    struct store *store;
+};
+
+enum err_code home_create(struct home **home_out, struct err *err)
+{
+    const char *base = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe) */
+    if (base == NULL || base[0] == '\0') {
+        base = fsx_is_dir("/dev/shm") ? "/dev/shm" : "/tmp";
+    }
+    AUTO_FREE char *root = mem_printf("%s/winnow-sim-XXXXXX", base);
+    if (mkdtemp(root) == NULL) {
+        return err_set(err, ERR_IO, "cannot make a folder in '%s'", base);
+    }
+    struct home *home = mem_alloc(sizeof *home);
+    home->root = mem_take(&root);
+    home->path = mem_printf("%s/0", home->root);
+    *home_out = home;
+    return fsx_mkdirs(home->path, 0700, err);
+}
+
+void home_destroy(struct home *home)
+{
+    if (home == NULL) {
+        return;
+    }
+    store_close(home->store);
+    IGNORE_ERR(fsx_remove_tree(home->root, NULL), "a temporary folder");
+    mem_free(home->root);
+    mem_free(home->path);
+    mem_free(home);
+}
+
+enum err_code home_open(struct home *home, struct err *err)
+{
+    return store_open(home->path, &home->store, err);
+}
+
+struct store *home_store(struct home *home)
+{
+    return home->store;
+}
+
+enum err_code home_apply(struct home *home,
+                         struct record *const *records,
+                         size_t len,
+                         struct err *err)
+{
+    return store_apply(home->store, records, len, err);
+}
+
+static off_t wal_size(const char *path)
+{
+    AUTO_FREE char *wal = mem_printf("%s/store.db-wal", path);
+    struct stat st;
+    return stat(wal, &st) == 0 ? st.st_size : 0;
+}
+
+/* Cuts the copy's WAL between `from` and its end and spoils what is before the cut, but
+ * nothing before `from`. */
+static enum err_code
+wal_tear(const char *path, off_t from, struct rng *rng, struct err *err)
+{
+    off_t size = wal_size(path);
+    AUTO_FREE char *wal = mem_printf("%s/store.db-wal", path);
+    if (size <= from) {
+        return ERR_OK;
+    }
+    off_t cut = from + (off_t)rng_below(rng, (uint64_t)(size - from));
+    if (truncate(wal, cut) != 0) {
+        return err_set(err, ERR_IO, "cannot cut '%s'", wal);
+    }
+    uint8_t garbage[TORN_BYTES];
+    size_t len = cut - from < TORN_BYTES ? (size_t)(cut - from) : TORN_BYTES;
+    for (size_t i = 0; i < len; i++) {
+        garbage[i] = (uint8_t)rng_u32(rng);
+    }
+    int fd = rng_below(rng, 2) == 0 ? open(wal, O_WRONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        ssize_t n = pwrite(fd, garbage, len, cut - (off_t)len);
+        close(fd);
+        return n == (ssize_t)len ? ERR_OK : err_set(err, ERR_IO, "cannot tear");
+    }
+    return ERR_OK;
+}
+
+enum err_code home_crash(struct home *home,
+                         struct record *const *records,
+                         size_t len,
+                         struct rng *rng,
+                         struct err *err)
+{
+    off_t before = wal_size(home->path);
+    enum err_code code = len > 0 ? store_apply(home->store, records, len, err) : ERR_OK;
+    AUTO_FREE char *next = mem_printf("%s/%u", home->root, ++home->generation);
+    if (code == ERR_OK) {
+        code = fsx_copy_tree(home->path, next, NULL, 0, err);
+    }
+    if (code == ERR_OK && len > 0) {
+        code = wal_tear(next, before, rng, err);
+    }
+    store_close(home->store);
+    home->store = NULL;
+    IGNORE_ERR(fsx_remove_tree(home->path, NULL), "a temporary folder");
+    mem_free(home->path);
+    home->path = mem_take(&next);
+    return code;
+}
