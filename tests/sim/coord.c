@@ -567,6 +567,22 @@ void coord_link_down(struct sim *sim, uint64_t link)
     settle(sim);
 }
 
+void coord_audit(struct sim *sim)
+{
+    AUTO_STRBUF struct strbuf findings = STRBUF_INIT(4096);
+    uint64_t points = 0;
+    struct err err = { 0 };
+    if (sim->coord->home == NULL) {
+        return;
+    }
+    enum err_code code = home_audit(sim->coord->home, &findings, &points, &err);
+    SIM_CHECK(sim, code == ERR_OK, "audit: %s", err.msg);
+    SIM_CHECK(sim, findings.len == 0, "audit: %s", strbuf_cstr(&findings));
+    SIM_CHECK(sim, points == sim->totals.points,
+              "points: %llu are stored, %llu were committed",
+              (unsigned long long)points, (unsigned long long)sim->totals.points);
+}
+
 void coord_check_leases(struct sim *sim)
 {
     const struct coord *coord = sim->coord;

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "base/mem.h"
 #include "base/sys/fsx.h"
 
@@ -110,6 +112,41 @@ wal_tear(const char *path, off_t from, struct rng *rng, struct err *err)
         return n == (ssize_t)len ? ERR_OK : err_set(err, ERR_IO, "cannot tear");
     }
     return ERR_OK;
+}
+
+/* Looks into the database with its own eyes. */
+static enum err_code
+count_points(const struct home *home, uint64_t *points_out, struct err *err)
+{
+    AUTO_FREE char *path = mem_printf("%s/store.db", home->path);
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_prepare_v2(db, "SELECT count(*) FROM metrics", -1, &row, NULL);
+    }
+    if (rc == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW) {
+        *points_out = (uint64_t)sqlite3_column_int64(row, 0);
+    } else {
+        rc = SQLITE_ERROR;
+    }
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return rc == SQLITE_OK ? ERR_OK : err_set(err, ERR_IO, "cannot count points");
+}
+
+enum err_code home_audit(struct home *home,
+                         struct strbuf *findings,
+                         uint64_t *points_out,
+                         struct err *err)
+{
+    struct store_reader *reader = NULL;
+    enum err_code code = store_reader_open(home->path, &reader, err);
+    if (code == ERR_OK) {
+        code = store_audit(reader, findings, err);
+    }
+    store_reader_close(reader);
+    return code == ERR_OK ? count_points(home, points_out, err) : code;
 }
 
 enum err_code home_crash(struct home *home,

@@ -31,6 +31,13 @@ enum err_code home_apply(struct home *home,
                          size_t len,
                          struct err *err) MUST_USE;
 
+/* What `winnow doctor` finds (one line each, appended), and how many points are stored.
+ */
+enum err_code home_audit(struct home *home,
+                         struct strbuf *findings,
+                         uint64_t *points_out,
+                         struct err *err) MUST_USE;
+
 /* The process that has it open dies while it commits these records (len 0: it commits
  * nothing); they do not reach the disk whole. */
 enum err_code home_crash(struct home *home,

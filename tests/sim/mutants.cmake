@@ -101,6 +101,10 @@ mutant(slots_ignored agent/core_attempt.c
   [==[while (core->occupied < core->config.slots && !list_is_empty(&core->queue)) {]==]
   [==[while (!list_is_empty(&core->queue)) {]==])
 
+mutant(mark_without_seq store/replay.c
+  [==[record.seq = found ? col_u64(row, 0) : 0;]==]
+  [==[record.seq = found && col_u64(row, 0) == 0;]==])
+
 # What the simulation found once; it must find it again.
 mutant(place_kept agent/core_attempt.c
   [==[        place_close(core, attempt); /* the coordinator]==]

@@ -189,6 +189,7 @@ static void on_rest_look(struct sim *sim, uint64_t a, uint64_t b)
     coord_check_leases(sim);
     if (at_rest(sim)) {
         oracle_at_end(sim);
+        coord_audit(sim);
         sim->done = true;
         return;
     }
