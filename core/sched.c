@@ -11,6 +11,7 @@
  */
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "core/engine_internal.h"
 
@@ -170,6 +171,20 @@ void engine_send_assign(struct engine *engine,
     engine_send(effects, attempt->agent->peer, message);
 }
 
+/* Given out so often and never through: nobody knows larger numbers of attempts. */
+static void give_up(struct engine *engine, struct trial *trial, struct effects *effects)
+{
+    AUTO_FREE char *cause = mem_printf("given out %d times", ATTEMPTS_MAX);
+    struct record record = { .kind = REC_TRIAL_STATE,
+                             .key = { .sweep = trial->sweep->key,
+                                      .trial = trial->number },
+                             .run_key = trial->run_key,
+                             .cause = cause,
+                             .as.trial_state.state = TRIAL_FAILED };
+    engine_emit(engine, effects, &record);
+    engine_check_failures(engine, trial->sweep, effects);
+}
+
 /* Gives the trial to the agent. An older attempt that is still suspect is lost by that;
  * if it was lost once too often the trial fails instead. */
 static void assign(struct engine *engine,
@@ -184,6 +199,10 @@ static void assign(struct engine *engine,
         if (trial->state != TRIAL_QUEUED) {
             return;
         }
+    }
+    if (trial->attempts >= ATTEMPTS_MAX) {
+        give_up(engine, trial, effects);
+        return;
     }
     struct record record = {
         .kind = REC_ASSIGNED,
@@ -292,7 +311,10 @@ fill_prefetch(struct engine *engine, struct sweep *sweep, struct effects *effect
             continue;
         }
         uint32_t room = prefetch_room(agent, sweep);
-        for (; room > 0 && !list_is_empty(&sweep->queue); room--) {
+        /* A trial that is given up instead may have paused the sweep. */
+        for (;
+             room > 0 && !list_is_empty(&sweep->queue) && sweep_may_run(engine, sweep);
+             room--) {
             assign(engine, queue_head(sweep), agent, true, effects);
         }
     }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "tests/lib/test.h"
 
 #define HEAD                                                                           \
@@ -570,6 +571,23 @@ static void test_restart_finishes_the_end_of_a_lease(void **state)
     finish(&rig, "ten");
 }
 
+/* Attempts that never start cost no retry, but there is an end to them: agents know no
+ * larger numbers. */
+static void test_attempts_are_bounded(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    rig_init(&rig);
+    rig_hello(&rig, 1, "a", 1, 1);
+    rig_submit(&rig, HEAD "name: n\nbudget: {trials: 1}\n");
+    for (uint32_t attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+        assert_int_equal(count(&rig, "n", TRIAL_RUNNING), 1);
+        rig_ended(&rig, 1, key(1, 0, attempt), 1, END_PREEMPTED);
+    }
+    assert_int_equal(count(&rig, "n", TRIAL_FAILED), 1);
+    finish(&rig, "n");
+}
+
 static void test_exhausted_sampler_ends_the_sweep(void **state)
 {
     UNUSED(state);
@@ -771,6 +789,7 @@ int main(void)
         TEST(test_runs_to_the_budget),
         TEST(test_slots_and_prefetch),
         TEST(test_no_prefetch_above_parallel),
+        TEST(test_attempts_are_bounded),
         TEST(test_parallel_is_kept),
         TEST(test_resources_must_fit),
         TEST(test_duplicate_reports_change_nothing),
