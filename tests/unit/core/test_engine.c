@@ -497,97 +497,6 @@ static void test_time_budget_counts_running_time_only(void **state)
     finish(&rig, "t");
 }
 
-/* A store gives points back behind all events: what they say of time must not count, or
- * it would differ from one restart to the next. */
-static void test_time_does_not_depend_on_where_points_stand(void **state)
-{
-    UNUSED(state);
-    struct rig rig;
-    rig_init(&rig);
-    rig_hello(&rig, 1, "a", 1, 1);
-    rig_submit(&rig, HEAD "name: t\nbudget: {time: 1h}\n");
-    rig.now_ms += 20000;
-    rig_started(&rig, 1, key(1, 0, 1), 1);
-    rig.now_ms += 20000;
-    rig_point(&rig, 1, key(1, 0, 1), 2, "acc", 0.5);
-    rig_restart(&rig);
-    rig_advance(&rig, 1000);
-    assert_int_equal(rig_summary(&rig, "t").elapsed_ms, 21000);
-    for (size_t i = 0; i + 1 < rig.records.len; i++) { /* the points to the end */
-        if (rig.records.ptr[i]->kind == REC_POINTS) {
-            struct record *points = rig.records.ptr[i];
-            rig.records.ptr[i] = rig.records.ptr[i + 1];
-            rig.records.ptr[i + 1] = points;
-        }
-    }
-    rig_restart(&rig);
-    assert_int_equal(rig_summary(&rig, "t").elapsed_ms, 20000);
-    finish(&rig, "t");
-}
-
-/* An adopted attempt may bring a sweep above `parallel`; what was prefetched then would
- * keep it there. */
-static void test_no_prefetch_above_parallel(void **state)
-{
-    UNUSED(state);
-    struct rig rig;
-    rig_init(&rig);
-    rig_hello(&rig, 1, "a", 1, 3);
-    rig_submit(&rig, HEAD "name: p\nbudget: {trials: 20}\nrun: {parallel: 3}\n");
-    rig_whole(&rig, 1, key(1, 0, 1), "acc", 1.0);
-    rig_hello(&rig, 2, "b", 1, 1);
-    rig_advance(&rig, RIG_LEASE_MS - 1000);
-    rig_step(&rig, (struct event){ .kind = EV_HEARTBEAT, .peer = 2 });
-    rig_advance(&rig, 2000); /* a is silent; b gets one to run and one to wait */
-    assert_int_equal(count(&rig, "p", TRIAL_RUNNING), 1);
-    rig_clear(&rig);
-    struct held_attempt held[] = {
-        { .key = key(1, 1, 1), .started = true, .boot = 1 },
-        { .key = key(1, 2, 1), .started = true, .boot = 1 },
-        { .key = key(1, 3, 1), .started = true, .boot = 1 }
-    };
-    rig_hello_held(&rig, 3, "a", 1, 3, held, ARRAY_LEN(held));
-    assert_int_equal(count(&rig, "p", TRIAL_RUNNING), 4);
-    assert_int_equal(rig_count(&rig, TO_AGENT_ASSIGN), 0);
-    finish(&rig, "p");
-}
-
-/* A crash between the records of a lease's end must not leave half of it. */
-static void test_restart_finishes_the_end_of_a_lease(void **state)
-{
-    UNUSED(state);
-    struct rig rig;
-    rig_init(&rig);
-    rig_hello(&rig, 1, "a", 1, 2);
-    rig_submit(&rig, SWEEP_10);
-    rig_advance(&rig, RIG_LEASE_MS + 1);
-    assert_int_equal(rig_records(&rig, REC_REQUEUED), 2);
-    struct record *last = vec_pop(&rig.records);
-    assert_int_equal(last->kind, REC_REQUEUED);
-    record_destroy(last);
-    rig_restart(&rig);
-    assert_int_equal(rig_records(&rig, REC_REQUEUED), 2);
-    assert_int_equal(count(&rig, "ten", TRIAL_RUNNING), 0);
-    finish(&rig, "ten");
-}
-
-/* Attempts that never start cost no retry, but there is an end to them: agents know no
- * larger numbers. */
-static void test_attempts_are_bounded(void **state)
-{
-    UNUSED(state);
-    struct rig rig;
-    rig_init(&rig);
-    rig_hello(&rig, 1, "a", 1, 1);
-    rig_submit(&rig, HEAD "name: n\nbudget: {trials: 1}\n");
-    for (uint32_t attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-        assert_int_equal(count(&rig, "n", TRIAL_RUNNING), 1);
-        rig_ended(&rig, 1, key(1, 0, attempt), 1, END_PREEMPTED);
-    }
-    assert_int_equal(count(&rig, "n", TRIAL_FAILED), 1);
-    finish(&rig, "n");
-}
-
 static void test_exhausted_sampler_ends_the_sweep(void **state)
 {
     UNUSED(state);
@@ -788,8 +697,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_runs_to_the_budget),
         TEST(test_slots_and_prefetch),
-        TEST(test_no_prefetch_above_parallel),
-        TEST(test_attempts_are_bounded),
         TEST(test_parallel_is_kept),
         TEST(test_resources_must_fit),
         TEST(test_duplicate_reports_change_nothing),
@@ -801,7 +708,6 @@ int main(void)
         TEST(test_lost_too_often_fails),
         TEST(test_lost_assignment_is_repeated),
         TEST(test_restart_keeps_running_attempts),
-        TEST(test_restart_finishes_the_end_of_a_lease),
         TEST(test_restart_without_the_agent),
         TEST(test_missing_objective_pauses),
         TEST(test_nan_objective_fails),
@@ -812,7 +718,6 @@ int main(void)
         TEST(test_pause_lets_running_ones_go_on),
         TEST(test_target_ends_the_sweep),
         TEST(test_time_budget_counts_running_time_only),
-        TEST(test_time_does_not_depend_on_where_points_stand),
         TEST(test_exhausted_sampler_ends_the_sweep),
         TEST(test_enqueued_points_come_first),
         TEST(test_two_sweeps_share),
