@@ -165,6 +165,16 @@ static void on_peer_up(void *ctx, uint64_t peer)
     agent_feed(agent, &event);
 }
 
+/* Nobody takes the logs any more: they must outlive this process. */
+static void logs_spill(struct agent *agent)
+{
+    size_t pos = 0;
+    void *trial = NULL;
+    while (map_u64_next(&agent->trials, &pos, NULL, &trial)) {
+        trial_log_spill(&((struct trial *)trial)->log);
+    }
+}
+
 static void on_peer_down(void *ctx, uint64_t peer)
 {
     struct agent *agent = ctx;
@@ -172,6 +182,7 @@ static void on_peer_down(void *ctx, uint64_t peer)
         return;
     }
     agent->peer = 0;
+    logs_spill(agent);
     struct agent_event event = { .kind = AGENT_EV_PEER_DOWN };
     agent_feed(agent, &event);
     if (agent->notice != NULL) {

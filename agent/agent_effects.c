@@ -12,6 +12,7 @@
 
 #include "agent/identity.h"
 #include "agent/wire.h"
+#include "base/sys/fsx.h"
 #include "base/sys/log.h"
 
 /* Points are thinned beyond this when the disk takes no more: reports live in memory.
@@ -97,42 +98,36 @@ static void fx_report_send(struct agent *agent, uint64_t id)
     send_frame(agent, data, len);
 }
 
-/* The log of an attempt, also of one that ran before this agent was started. -1: gone.
- */
-static int log_fd_of(struct agent *agent, const struct agent_effect *effect, bool *own)
+/* The log of an attempt that an earlier process of this agent ran. */
+static ssize_t old_log_read(struct agent *agent,
+                            const struct agent_effect *effect,
+                            char *bytes,
+                            size_t n)
 {
-    const struct trial *trial = map_u64_get(&agent->trials, effect->serial);
-    *own = trial == NULL || trial->log_fd < 0;
-    if (!*own) {
-        return trial->log_fd;
-    }
     AUTO_FREE char *name =
         attempt_name(&effect->as.log_send.run_id, effect->key.attempt);
     AUTO_FREE char *path = agent_path(agent, "logs", name);
-    return open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = -1;
+    do {
+        got = fd < 0 ? -1 : pread(fd, bytes, n, (off_t)effect->as.log_send.offset);
+    } while (fd >= 0 && got < 0 && errno == EINTR);
+    return got;
 }
 
 static void fx_log_send(struct agent *agent, const struct agent_effect *effect)
 {
-    bool own = false;
-    int fd = log_fd_of(agent, effect, &own);
-    if (fd < 0) {
-        return;
-    }
+    const struct trial *trial = map_u64_get(&agent->trials, effect->serial);
+    uint64_t offset = effect->as.log_send.offset;
     size_t want = effect->as.log_send.len;
     AUTO_FREE char *buf = mem_alloc(want);
-    ssize_t n = -1;
-    do {
-        n = pread(fd, buf, want, (off_t)effect->as.log_send.offset);
-    } while (n < 0 && errno == EINTR);
-    if (own) {
-        close(fd);
-    }
+    ssize_t n = trial != NULL ? trial_log_read(&trial->log, offset, buf, want)
+                              : old_log_read(agent, effect, buf, want);
     if (n > 0) {
         uint8_t *data = NULL;
         size_t len = 0;
-        enum err_code code = wire_log(effect->key, effect->as.log_send.offset,
-                                      str_from_n(buf, (size_t)n), &data, &len);
+        enum err_code code =
+            wire_log(effect->key, offset, str_from_n(buf, (size_t)n), &data, &len);
         send_packed(agent, code, data, len);
     }
 }

@@ -14,6 +14,7 @@
 #include "agent/scratch.h"
 #include "agent/spool.h"
 #include "agent/trial_env.h"
+#include "agent/trial_log.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/strbuf.h"
@@ -63,9 +64,7 @@ struct trial {
     struct output outputs[2];
     struct metric_names *names;
     struct metric_points points;
-    int log_fd; /* -1 until the first output */
-    uint64_t log_size;
-    bool log_failed; /* said once: its log cannot be written */
+    struct trial_log log;
 };
 
 /* A connection to WINNOW_SOCKET. */

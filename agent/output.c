@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* output.c – a trial's stdout or stderr: pipe → whole lines → log file and metrics.
  *
- * Owns: reading within a budget, partial lines, the attempt's log file.
+ * Owns: reading within a budget, partial lines.
  * Knows: which attempt it belongs to.
  * Does not know: what becomes of log and points.
  *
@@ -31,39 +31,10 @@
 /* Size of a busy pipe. */
 #define PIPE_BYTES (1024 * 1024)
 
-/* ---- log --------------------------------------------------------------------------
- */
-
-static bool log_open(struct trial *trial)
-{
-    if (trial->log_fd >= 0) {
-        return true;
-    }
-    AUTO_FREE char *path = agent_path(trial->agent, "logs", trial->name);
-    trial->log_fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    return trial->log_fd >= 0;
-}
-
+/* Without a coordinator the log must outlive the agent by itself. */
 static void log_write(struct trial *trial, const char *bytes, size_t n)
 {
-    struct err err = { 0 };
-    if (n == 0) {
-        return;
-    }
-    if (log_open(trial) && fsx_write_all(trial->log_fd, bytes, n, &err) == ERR_OK) {
-        trial->log_size += n;
-        return;
-    }
-    if (!trial->log_failed) {
-        trial->log_failed = true;
-        log_warn("log.write_failed", "attempt=%s reason=\"%s\"", trial->name,
-                 err.code != ERR_OK ? err.msg : "cannot open it");
-    }
-    if (trial->log_fd >= 0) {
-        /* A piece may be there: the log goes on where it was whole. */
-        IGNORE_ERR(ftruncate(trial->log_fd, (off_t)trial->log_size), "best effort");
-        lseek(trial->log_fd, (off_t)trial->log_size, SEEK_SET);
-    }
+    trial_log_append(&trial->log, bytes, n, trial->agent->peer == 0);
 }
 
 /* ---- lines ------------------------------------------------------------------------
@@ -173,10 +144,10 @@ static void output_tell(struct trial *trial, uint64_t log_size_before)
         agent_feed(trial->agent, &event);
         vec_reset(&trial->points.items);
     }
-    if (trial->log_size > log_size_before) {
+    if (trial->log.size > log_size_before) {
         struct agent_event event = { .kind = AGENT_EV_LOG_GREW,
                                      .serial = trial->serial };
-        event.as.log_size = trial->log_size;
+        event.as.log_size = trial->log.size;
         agent_feed(trial->agent, &event);
     }
 }
@@ -185,7 +156,7 @@ static void on_readable(struct poll_source *source)
 {
     struct output *output = container_of(source, struct output, source);
     struct trial *trial = output->trial;
-    uint64_t before = trial->log_size;
+    uint64_t before = trial->log.size;
     if (output_drain(output, READS_MAX)) {
         partial_flush(output, true, clock_wall().ms);
         poller_remove(trial->agent->poller, &output->source);
@@ -208,12 +179,12 @@ void output_finish(struct output *output)
     if (output->source.fd < 0) {
         return;
     }
-    uint64_t before = trial->log_size;
+    uint64_t before = trial->log.size;
     bool more = true;
     for (int i = 0; i < READS_FINAL_MAX && more; i++) {
-        size_t size = trial->log_size + output->partial.len;
+        size_t size = trial->log.size + output->partial.len;
         more =
-            !output_drain(output, 1) && trial->log_size + output->partial.len != size;
+            !output_drain(output, 1) && trial->log.size + output->partial.len != size;
     }
     partial_flush(output, true, clock_wall().ms);
     poller_remove(trial->agent->poller, &output->source);

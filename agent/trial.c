@@ -52,9 +52,7 @@ static void name_release(struct trial *trial)
 static void trial_free(struct trial *trial)
 {
     process_close(trial);
-    if (trial->log_fd >= 0) {
-        close(trial->log_fd);
-    }
+    trial_log_fini(&trial->log);
     metric_names_destroy(trial->names);
     vec_fini(&trial->points.items);
     sweep_file_unref(trial->sweep);
@@ -275,7 +273,7 @@ static struct trial *trial_create(struct agent *agent,
     sweep->refs++;
     trial->name = attempt_name(&trial->run_id, trial->key.attempt);
     trial->names = metric_names_create();
-    trial->log_fd = -1;
+    trial_log_init(&trial->log, agent_path(agent, "logs", trial->name));
     trial->outputs[0].source.fd = -1;
     trial->outputs[1].source.fd = -1;
     helper_attempt_init(&trial->process);
@@ -331,15 +329,13 @@ void trial_kill(struct agent *agent, uint64_t serial)
 void trial_forget(struct agent *agent, const struct agent_effect *effect)
 {
     struct trial *trial = map_u64_del(&agent->trials, effect->serial);
-    bool logged = trial == NULL || trial->log_size > 0 || trial->log_failed;
-    if (logged) {
+    if (trial == NULL) { /* of an earlier process: its log is a file */
         AUTO_FREE char *name = attempt_name(&effect->as.run_id, effect->key.attempt);
         AUTO_FREE char *log = agent_path(agent, "logs", name);
         unlink(log);
-    }
-    if (trial == NULL) {
         return;
     }
+    trial_log_remove(&trial->log);
     name_release(trial);
     if (trial->copying) {
         trial->abandoned = true;
