@@ -50,6 +50,18 @@ def memory_kib(pid):
     return found["Anonymous"], found["Pss"]
 
 
+GRID = """sweep: 1
+name: bench
+command: {command}
+objective: {{metric: acc, goal: max}}
+space:
+  n: {{int: [0, {last}]}}
+search: {{sampler: grid}}
+budget: {{failures: {{first: 0, max: 100%}}}}
+run: {{resources: {{cpus: 0}}}}
+"""
+
+
 class Bench:
     def __init__(self, build, rounds, folder):
         self.build = os.path.abspath(build)
@@ -101,11 +113,14 @@ class Bench:
         return self.start("agent", "--connect", endpoint, "--slots", str(slots),
                           "--work-dir", self.new("agent"), stdout=subprocess.DEVNULL)
 
-    def sweep_file(self, trials, command):
+    def write_sweep(self, text):
         path = self.new("sweep") + ".yaml"
         with open(path, "w") as out:
-            out.write(SWEEP.format(command=json.dumps(command), trials=trials))
+            out.write(text)
         return path
+
+    def sweep_file(self, trials, command):
+        return self.write_sweep(SWEEP.format(command=json.dumps(command), trials=trials))
 
     def winnow(self, *words):
         return subprocess.run([self.program("winnow"), *words], check=True,
@@ -118,33 +133,42 @@ class Bench:
 
     # ---- measurements ----
 
+    def trials_a_second(self, in_flight, total, sweep):
+        proc, home, endpoint = self.coordinator()
+        agent = self.agent(endpoint, in_flight)
+        subprocess.run([self.program("winnow"), "submit", "--home", home, "--follow",
+                        sweep], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        trials = json.loads(self.winnow("trials", "last", "--home", home, "-o", "json"))
+        assert len(trials) == total
+        begin = min(trial["start_time"] for trial in trials)
+        end = max(trial["end_time"] for trial in trials)
+        self.stop(agent, proc)
+        return 1000 * total / (end - begin)
+
     def trials(self):
-        """echo through everything, beside posix_spawn and wait of the same echo. (`true`
-        itself reports no objective, and a sweep pauses itself for that.)"""
-        for in_flight in (2, 8):
-            pairs = []
-            for _ in range(self.rounds):
-                total = 4000
-                bare = self.peer("bench_bare", in_flight, total, "/bin/echo",
-                                 "acc=0.123456")["per_second"]
-                proc, home, endpoint = self.coordinator()
-                agent = self.agent(endpoint, in_flight)
-                sweep = self.sweep_file(total, ["/bin/echo", "acc={x}"])
-                subprocess.run([self.program("winnow"), "submit", "--home", home,
-                                "--follow", sweep], check=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                trials = json.loads(self.winnow("trials", "last", "--home", home, "-o",
-                                                "json"))
-                begin = min(trial["start_time"] for trial in trials)
-                end = max(trial["end_time"] for trial in trials)
-                assert all(trial["state"] == "finished" for trial in trials)
-                pairs.append((1000 * total / (end - begin), bare))
-                self.stop(agent, proc)
-            ratio = statistics.median(ours / bare for ours, bare in pairs)
-            self.row("trials/s of `echo`, %d at once" % in_flight,
-                     "%.0f" % statistics.median(p[0] for p in pairs),
-                     "posix_spawn+wait %.0f" % statistics.median(p[1] for p in pairs),
-                     "%.0f %%" % (100 * ratio), "70 %")
+        """Trivial programs through everything, beside posix_spawn and wait of the same."""
+        total = 4000
+        nothing = self.program("bench_nothing")
+        kinds = (("nothing, like `true`", [nothing, "64"],
+                  GRID.format(command=json.dumps([nothing, "{n}"]), last=total - 1)),
+                 ("`echo` with a metric", ["/bin/echo", "acc=0.123456"],
+                  SWEEP.format(command=json.dumps(["/bin/echo", "acc={x}"]),
+                               trials=total)))
+        for what, bare_command, text in kinds:
+            sweep = self.write_sweep(text)
+            for in_flight in (2, 8, 64):
+                pairs = []
+                for _ in range(self.rounds):
+                    bare = self.peer("bench_bare", in_flight, total, *bare_command)
+                    ours = self.trials_a_second(in_flight, total, sweep)
+                    pairs.append((ours, bare["per_second"]))
+                ratio = statistics.median(ours / bare for ours, bare in pairs)
+                self.row("trials/s of %s, %d at once" % (what, in_flight),
+                         "%.0f" % statistics.median(p[0] for p in pairs),
+                         "posix_spawn+wait %.0f" % statistics.median(
+                             p[1] for p in pairs),
+                         "%.0f %%" % (100 * ratio), "70 %")
 
     def helper(self):
         out = subprocess.run([self.program("bench_spawn"), self.program("winnow-trial")],
