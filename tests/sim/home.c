@@ -79,39 +79,54 @@ enum err_code home_apply(struct home *home,
     return store_apply(home->store, records, len, err);
 }
 
-static off_t wal_size(const char *path)
+static enum err_code wal_read(const char *path, struct strbuf *bytes, struct err *err)
 {
     AUTO_FREE char *wal = mem_printf("%s/store.db-wal", path);
-    struct stat st;
-    return stat(wal, &st) == 0 ? st.st_size : 0;
+    return fsx_exists(wal) ? fsx_read_file(wal, bytes, err) : ERR_OK;
 }
 
-/* Cuts the copy's WAL between `from` and its end and spoils what is before the cut, but
+/* The bytes in which the WAL differs from what it was: behind its last valid frame
+ * there may lie the rest of an earlier death, so the file's size says little. */
+static bool
+wal_written(struct str before, struct str after, size_t *from_out, size_t *end_out)
+{
+    size_t from = 0;
+    size_t end = after.len;
+    while (from < after.len && from < before.len
+           && before.ptr[from] == after.ptr[from]) {
+        from++;
+    }
+    while (end > from && end <= before.len
+           && before.ptr[end - 1] == after.ptr[end - 1]) {
+        end--;
+    }
+    *from_out = from;
+    *end_out = end;
+    return end > from;
+}
+
+/* Cuts the WAL somewhere in [from, end) and may spoil what is before the cut, but
  * nothing before `from`. */
 static enum err_code
-wal_tear(const char *path, off_t from, struct rng *rng, struct err *err)
+wal_tear(const char *path, size_t from, size_t end, struct rng *rng, struct err *err)
 {
-    off_t size = wal_size(path);
     AUTO_FREE char *wal = mem_printf("%s/store.db-wal", path);
-    if (size <= from) {
-        return ERR_OK;
-    }
-    off_t cut = from + (off_t)rng_below(rng, (uint64_t)(size - from));
-    if (truncate(wal, cut) != 0) {
+    size_t cut = from + (size_t)rng_below(rng, end - from);
+    if (truncate(wal, (off_t)cut) != 0) {
         return err_set(err, ERR_IO, "cannot cut '%s'", wal);
     }
     uint8_t garbage[TORN_BYTES];
-    size_t len = cut - from < TORN_BYTES ? (size_t)(cut - from) : TORN_BYTES;
+    size_t len = cut - from < TORN_BYTES ? cut - from : TORN_BYTES;
     for (size_t i = 0; i < len; i++) {
         garbage[i] = (uint8_t)rng_u32(rng);
     }
     int fd = rng_below(rng, 2) == 0 ? open(wal, O_WRONLY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        ssize_t n = pwrite(fd, garbage, len, cut - (off_t)len);
-        close(fd);
-        return n == (ssize_t)len ? ERR_OK : err_set(err, ERR_IO, "cannot tear");
+    if (fd < 0) {
+        return ERR_OK;
     }
-    return ERR_OK;
+    ssize_t n = pwrite(fd, garbage, len, (off_t)(cut - len));
+    close(fd);
+    return n == (ssize_t)len ? ERR_OK : err_set(err, ERR_IO, "cannot tear '%s'", wal);
 }
 
 /* Looks into the database with its own eyes. */
@@ -149,21 +164,44 @@ enum err_code home_audit(struct home *home,
     return code == ERR_OK ? count_points(home, points_out, err) : code;
 }
 
+/* Applies the records and takes most of it back in the copy `next`. */
+static enum err_code crash_in_commit(struct home *home,
+                                     const char *next,
+                                     struct record *const *records,
+                                     size_t len,
+                                     struct rng *rng,
+                                     struct err *err)
+{
+    AUTO_STRBUF struct strbuf before = STRBUF_INIT(SIZE_MAX / 4);
+    AUTO_STRBUF struct strbuf after = STRBUF_INIT(SIZE_MAX / 4);
+    size_t from = 0;
+    size_t end = 0;
+    enum err_code code = wal_read(home->path, &before, err);
+    if (code == ERR_OK) {
+        code = store_apply(home->store, records, len, err);
+    }
+    if (code == ERR_OK) {
+        code = wal_read(home->path, &after, err);
+    }
+    if (code == ERR_OK) {
+        code = fsx_copy_tree(home->path, next, NULL, 0, err);
+    }
+    if (code == ERR_OK
+        && wal_written(strbuf_str(&before), strbuf_str(&after), &from, &end)) {
+        code = wal_tear(next, from, end, rng, err);
+    }
+    return code;
+}
+
 enum err_code home_crash(struct home *home,
                          struct record *const *records,
                          size_t len,
                          struct rng *rng,
                          struct err *err)
 {
-    off_t before = wal_size(home->path);
-    enum err_code code = len > 0 ? store_apply(home->store, records, len, err) : ERR_OK;
     AUTO_FREE char *next = mem_printf("%s/%u", home->root, ++home->generation);
-    if (code == ERR_OK) {
-        code = fsx_copy_tree(home->path, next, NULL, 0, err);
-    }
-    if (code == ERR_OK && len > 0) {
-        code = wal_tear(next, before, rng, err);
-    }
+    enum err_code code = len > 0 ? crash_in_commit(home, next, records, len, rng, err)
+                                 : fsx_copy_tree(home->path, next, NULL, 0, err);
     store_close(home->store);
     home->store = NULL;
     IGNORE_ERR(fsx_remove_tree(home->path, NULL), "a temporary folder");
