@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* replay_check.h – derives a sweep's decisions again from its records and names what
+ * differs.
+ *
+ *     replay_check_create → replay_check_record* → replay_check_finish
+ *
+ * Every record of the home is given in order. Those of other sweeps are passed over.
+ * Each suggestion is made again by the sampler from what the records before it say, and
+ * must be the same bit for bit; every record must fit a fresh engine that has taken in
+ * the ones before it.
+ */
+#ifndef CORE_REPLAY_CHECK_H
+#define CORE_REPLAY_CHECK_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "core/ids.h"
+#include "core/record.h"
+#include "core/sampler.h"
+
+enum replay_subject {
+    REPLAY_PARAMETER,  /* a value of a trial's point */
+    REPLAY_CURSOR,     /* the sampler's cursor after a trial */
+    REPLAY_SUGGESTION, /* nothing could be suggested where a trial is stored */
+    REPLAY_RECORD,     /* a record that does not fit what came before */
+    REPLAY_SUBJECT_NR
+};
+
+/* One difference; everything is borrowed for the call. */
+struct replay_difference {
+    enum replay_subject subject;
+    struct attempt_key key; /* of the record; trial 0 where it has none */
+    enum record_kind kind;  /* of the record */
+    const char *param;      /* REPLAY_PARAMETER: its name; else NULL */
+    const char *stored;     /* as text; REPLAY_RECORD: the kind of the record */
+    const char *derived;    /* as text; the last two: why not */
+};
+
+typedef void (*replay_difference_fn)(void *ctx, const struct replay_difference *found);
+
+struct replay_check_config {
+    struct run_id sweep;                     /* the sweep's run id */
+    const struct sampler_registry *samplers; /* borrowed until destroyed */
+    replay_difference_fn fn;                 /* told of each difference */
+    void *ctx;
+};
+
+struct replay_summary {
+    uint64_t records;     /* of the sweep */
+    uint64_t derived;     /* suggestions and enqueued points compared */
+    uint64_t differences; /* told of */
+};
+
+struct replay_check;
+
+struct replay_check *replay_check_create(const struct replay_check_config *config);
+/* NULL is fine. */
+void replay_check_destroy(struct replay_check *check);
+
+/* Takes in the next record of the home. */
+void replay_check_record(struct replay_check *check, const struct record *record);
+
+/* After the last record. */
+void replay_check_finish(struct replay_check *check,
+                         struct replay_summary *summary_out);
+
+/* "parameter", "cursor", … static. */
+const char *replay_subject_name(enum replay_subject subject);
+
+#endif
