@@ -22,6 +22,7 @@
 
 #define HEAD_BYTES ((size_t)16 * 1024)
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is kept */
 void trial_log_init(struct trial_log *log, char *path)
 {
     *log = (struct trial_log){ .path = path, .fd = -1 };

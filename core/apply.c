@@ -307,6 +307,7 @@ apply_sweep_created(struct engine *engine, const struct record *record, struct e
     list_init(&sweep->queue);
     map_str_init(&sweep->names);
     map_u64_set(&engine->sweeps, sweep->key, sweep);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     vec_push(&engine->active, sweep);
     if (sweep->key >= engine->next_sweep) {
         engine->next_sweep = sweep->key + 1;
@@ -387,6 +388,7 @@ apply_trial_created(struct engine *engine, const struct record *record, struct e
     trial->run_key = record->run_key;
     trial->state = TRIAL_QUEUED;
     memcpy(trial->x, created->x, bytes);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     vec_push(&sweep->trials, trial);
     list_add_tail(&sweep->queue, &trial->queue_node);
     sweep->counts[TRIAL_QUEUED]++;

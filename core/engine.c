@@ -151,30 +151,28 @@ static const char *nearest_name(const struct engine *engine, const char *ref)
     return str_nearest(str_from(ref), names.ptr, names.len);
 }
 
-enum err_code engine_sweep_by_ref(const struct engine *engine,
-                                  const char *ref,
-                                  struct sweep **sweep_out,
-                                  struct err *err)
+struct sweep *
+engine_sweep_by_ref(const struct engine *engine, const char *ref, struct err *err)
 {
     struct sweep *sweep = strcmp(ref, "last") == 0 ? newest_sweep(engine)
                                                    : engine_sweep_by_name(engine, ref);
     if (sweep != NULL) {
-        *sweep_out = sweep;
-        return ERR_OK;
+        return sweep;
     }
     size_t found = count_prefix(engine, ref, &sweep);
     if (found == 1) {
-        *sweep_out = sweep;
-        return ERR_OK;
-    }
-    if (found > 1) {
-        return err_set(err, ERR_NOTFOUND, "'%s' names %zu sweeps; give more digits",
-                       ref, found);
+        return sweep;
     }
     const char *nearest = nearest_name(engine, ref);
-    return nearest == NULL ? err_set(err, ERR_NOTFOUND, "no sweep '%s'", ref)
-                           : err_set(err, ERR_NOTFOUND,
-                                     "no sweep '%s', did you mean '%s'?", ref, nearest);
+    if (found > 1) {
+        err_set(err, ERR_NOTFOUND, "'%s' names %zu sweeps; give more digits", ref,
+                found);
+    } else if (nearest != NULL) {
+        err_set(err, ERR_NOTFOUND, "no sweep '%s', did you mean '%s'?", ref, nearest);
+    } else {
+        err_set(err, ERR_NOTFOUND, "no sweep '%s'", ref);
+    }
+    return NULL;
 }
 
 enum err_code engine_find_sweep(const struct engine *engine,
@@ -182,12 +180,12 @@ enum err_code engine_find_sweep(const struct engine *engine,
                                 uint32_t *sweep_out,
                                 struct err *err)
 {
-    struct sweep *sweep = NULL;
-    enum err_code code = engine_sweep_by_ref(engine, ref, &sweep, err);
-    if (code == ERR_OK) {
-        *sweep_out = sweep->key;
+    const struct sweep *sweep = engine_sweep_by_ref(engine, ref, err);
+    if (sweep == NULL) {
+        return ERR_NOTFOUND;
     }
-    return code;
+    *sweep_out = sweep->key;
+    return ERR_OK;
 }
 
 /* ---- sending ---- */
@@ -200,6 +198,7 @@ void engine_send(struct effects *effects, uint64_t peer, struct message message)
     vec_push(&effects->list, effect);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the effect owns it */
 void engine_warn(struct effects *effects, char *text_taken)
 {
     struct effect effect = { .kind = FX_WARN, .as.warning = text_taken };

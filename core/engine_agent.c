@@ -17,7 +17,9 @@
 #include "base/mem.h"
 #include "core/engine_internal.h"
 
+/* Takes text. */
 static void
+/* NOLINTNEXTLINE(readability-non-const-parameter): the effect owns it */
 refuse(struct effects *effects, uint64_t peer, enum err_code code, char *text)
 {
     struct message message = { .kind = TO_AGENT_REFUSE,
@@ -267,7 +269,7 @@ static void mend_missing(struct engine *engine,
             engine_lose(engine, attempt, attempt->started, "its agent does not have it",
                         effects);
         } else {
-            engine_send_assign(engine, attempt, effects);
+            engine_send_assign(attempt, effects);
         }
     }
 }

@@ -160,11 +160,9 @@ void sweep_destroy(struct sweep *sweep);
 struct sweep *engine_sweep(const struct engine *engine, uint32_t key);
 struct trial *engine_trial(const struct engine *engine, struct attempt_key key);
 struct attempt_key attempt_key_of(const struct attempt *attempt);
-MUST_USE
-enum err_code engine_sweep_by_ref(const struct engine *engine,
-                                  const char *ref,
-                                  struct sweep **sweep_out,
-                                  struct err *err);
+/* NULL with the error set when no sweep, or more than one, is meant. */
+struct sweep *
+engine_sweep_by_ref(const struct engine *engine, const char *ref, struct err *err);
 /* The newest sweep of that name, or NULL. */
 struct sweep *engine_sweep_by_name(const struct engine *engine, const char *name);
 
@@ -263,9 +261,7 @@ void engine_recall_prefetched(struct engine *engine,
                               struct effects *effects);
 /* Sends the attempt (and before it the sweep's file, once a connection) to its agent.
  */
-void engine_send_assign(struct engine *engine,
-                        struct attempt *attempt,
-                        struct effects *effects);
+void engine_send_assign(const struct attempt *attempt, struct effects *effects);
 /* Trials that may still be created under the sweep's budget now. */
 uint64_t sweep_wants(const struct sweep *sweep);
 

@@ -394,10 +394,9 @@ void engine_on_steer(struct engine *engine,
 {
     const struct ev_steer *steer = &event->as.steer;
     struct err err = { 0 };
-    struct sweep *sweep = NULL;
-    enum err_code code = engine_sweep_by_ref(engine, steer->sweep, &sweep, &err);
-    if (code != ERR_OK) {
-        reply(effects, event->token, code, mem_strdup(err.msg));
+    struct sweep *sweep = engine_sweep_by_ref(engine, steer->sweep, &err);
+    if (sweep == NULL) {
+        reply(effects, event->token, err.code, mem_strdup(err.msg));
         return;
     }
     enum sweep_state to = steer_target(steer->verb);

@@ -85,25 +85,32 @@ static void keep_started(struct engine *engine,
     engine_emit(engine, effects, &record);
 }
 
+/* The points from index `from` on, numbered from first_seq. */
+static struct rec_points points_from(const struct ev_report *report,
+                                     size_t from,
+                                     uint64_t first_seq,
+                                     bool fenced)
+{
+    struct rec_points points = report->points;
+    points.first_seq = first_seq;
+    points.fenced = fenced;
+    points.len -= from;
+    points.name += from;
+    points.step += from;
+    points.time_ms += from;
+    points.value += from;
+    return points;
+}
+
 static void keep_points(struct engine *engine,
                         const struct trial *trial,
-                        const struct ev_report *report,
-                        size_t from,
-                        uint64_t first_seq,
-                        bool fenced,
+                        struct attempt_key key,
+                        struct rec_points points,
                         struct effects *effects)
 {
-    struct record record = record_for(trial, report->key, REC_POINTS);
-    record.as.points = report->points;
-    struct rec_points *points = &record.as.points;
-    points->first_seq = first_seq;
-    points->fenced = fenced;
-    points->len -= from;
-    points->name += from;
-    points->step += from;
-    points->time_ms += from;
-    points->value += from;
-    record.seq = first_seq + points->len - 1;
+    struct record record = record_for(trial, key, REC_POINTS);
+    record.as.points = points;
+    record.seq = points.first_seq + points.len - 1;
     engine_emit(engine, effects, &record);
 }
 
@@ -405,7 +412,8 @@ static void take_fresh(struct engine *engine,
         }
     }
     if (report->points.len > fresh.point_from) {
-        keep_points(engine, trial, report, fresh.point_from, seq + 1, false, effects);
+        keep_points(engine, trial, report->key,
+                    points_from(report, fresh.point_from, seq + 1, false), effects);
     }
     if (report->notes.len > fresh.note_from) {
         keep_notes(engine, trial, report, fresh.note_from,
@@ -424,9 +432,11 @@ static void take_superseded(struct engine *engine,
                             struct effects *effects)
 {
     if (report->points.len > 0) {
-        keep_points(engine, trial, report, 0,
-                    report->first_seq + (report->has_started ? 1u : 0u),
-                    report->key.attempt != trial->attempts, effects);
+        keep_points(engine, trial, report->key,
+                    points_from(report, 0,
+                                report->first_seq + (report->has_started ? 1u : 0u),
+                                report->key.attempt != trial->attempts),
+                    effects);
     }
 }
 
@@ -503,12 +513,10 @@ void engine_on_log(struct engine *engine,
         const struct attempt *live = trial->live;
         uint64_t from =
             attempt_is_agents(live, agent, log->key) ? live->log_bytes : log->offset;
-        if (log->offset > from) {
-            end = from; /* a gap: not kept */
-        } else if (end > from) {
+        if (log->offset <= from && end > from) {
             keep_log(engine, trial, log, from, effects);
         } else {
-            end = from;
+            end = from; /* all of it is kept already, or it lies behind a gap */
         }
     }
     struct message message = { .kind = TO_AGENT_LOG_ACK,

@@ -79,6 +79,7 @@ void outbox_add(struct outbox *outbox, struct effects *effects)
     for (size_t i = 0; i < effects->list.len; i++) {
         struct effect *effect = &effects->list.ptr[i];
         if (effect->kind == FX_PERSIST) {
+            /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
             vec_push(&outbox->open.records, effect->as.record);
             outbox->added++;
             continue;
@@ -125,6 +126,7 @@ bool outbox_next(struct outbox *outbox, struct effect *effect_out)
 }
 
 /* Moves the first n records of the open batch to the empty batch in flight. */
+/* NOLINTBEGIN(bugprone-sizeof-expression): arrays of pointers */
 static void batch_split(struct outbox *outbox, size_t n)
 {
     size_t left = outbox->open.records.len - n;
@@ -136,6 +138,7 @@ static void batch_split(struct outbox *outbox, size_t n)
             left * sizeof *outbox->open.records.ptr);
     outbox->open.records.len = left;
 }
+/* NOLINTEND(bugprone-sizeof-expression) */
 
 bool outbox_seal(struct outbox *outbox,
                  size_t max,

@@ -22,78 +22,82 @@ struct packer {
     size_t used;
 };
 
-/* Moves *pointer's n bytes into the packer; in the counting pass only counts. */
-static void pack_bytes(struct packer *packer, const void **pointer, size_t n)
+/* Copies n bytes into the packer and gives where they lie now; in the counting pass
+ * only counts and gives NULL. */
+static void *pack_bytes(struct packer *packer, const void *bytes, size_t n)
 {
-    if (*pointer == NULL) {
-        return;
+    void *to = NULL;
+    if (bytes == NULL) {
+        return NULL;
     }
     if (packer->base != NULL) {
-        unsigned char *to = packer->base + packer->used;
-        if (n > 0) {
-            memcpy(to, *pointer, n);
-        }
-        *pointer = to;
+        to = packer->base + packer->used;
+        memcpy(to, bytes, n);
     }
     packer->used += (n + PACK_ALIGN - 1) / PACK_ALIGN * PACK_ALIGN;
+    return to;
 }
-
-/* The address of a pointer member as pack_bytes wants it. */
-#define PACK(packer, member, n)                                                        \
-    do {                                                                               \
-        const void *pack_ptr_ = (member);                                              \
-        pack_bytes((packer), &pack_ptr_, (n));                                         \
-        (member) = pack_ptr_;                                                          \
-    } while (0)
 
 static void pack_text(struct packer *packer, const char **text)
 {
-    if (*text != NULL) {
-        PACK(packer, *text, strlen(*text) + 1);
-    }
+    const char *to =
+        *text == NULL ? NULL : pack_bytes(packer, *text, strlen(*text) + 1);
+    *text = to != NULL ? to : *text;
 }
 
-/* In the copying pass the array has been moved already, so its items may be changed. */
 static void pack_notes(struct packer *packer, const struct rec_note **notes, size_t len)
 {
-    PACK(packer, *notes, len * sizeof **notes);
+    const struct rec_note *from = *notes;
+    struct rec_note *to = pack_bytes(packer, from, len * sizeof *from);
     for (size_t i = 0; i < len; i++) {
-        struct rec_note note = (*notes)[i];
+        struct rec_note note = from[i];
         pack_text(packer, &note.name);
         pack_text(packer, &note.value);
-        if (packer->base != NULL) {
-            memcpy((void *)(uintptr_t) & (*notes)[i], &note, sizeof note);
+        if (to != NULL) {
+            to[i] = note;
         }
     }
+    *notes = to != NULL ? to : from;
 }
 
 static void pack_params(struct packer *packer, struct rec_trial_created *created)
 {
-    PACK(packer, created->params, created->params_len * sizeof *created->params);
+    const struct rec_param *from = created->params;
+    struct rec_param *to = pack_bytes(packer, from, created->params_len * sizeof *from);
     for (size_t i = 0; i < created->params_len; i++) {
-        struct rec_param param = created->params[i];
+        struct rec_param param = from[i];
         pack_text(packer, &param.name);
         pack_text(packer, &param.text);
-        if (packer->base != NULL) {
-            memcpy((void *)(uintptr_t)&created->params[i], &param, sizeof param);
+        if (to != NULL) {
+            to[i] = param;
         }
     }
+    created->params = to != NULL ? to : from;
 }
+
+/* A column without pointers in it. */
+#define PACK_COLUMN(packer, column, n)                                                 \
+    do {                                                                               \
+        const void *packed_ = pack_bytes((packer), (column), (n) * sizeof *(column));  \
+        (column) = packed_ != NULL ? packed_ : (column);                               \
+    } while (0)
 
 static void pack_points(struct packer *packer, struct rec_points *points)
 {
-    PACK(packer, points->names, points->names_len * sizeof *points->names);
+    const char *const *from = points->names;
+    const char **to = pack_bytes(packer, from, points->names_len * sizeof *from);
     for (size_t i = 0; i < points->names_len; i++) {
-        const char *name = points->names[i];
+        const char *name = from[i];
         pack_text(packer, &name);
-        if (packer->base != NULL) {
-            memcpy((void *)(uintptr_t)&points->names[i], &name, sizeof name);
+        if (to != NULL) {
+            to[i] = name;
         }
     }
-    PACK(packer, points->name, points->len * sizeof *points->name);
-    PACK(packer, points->step, points->len * sizeof *points->step);
-    PACK(packer, points->time_ms, points->len * sizeof *points->time_ms);
-    PACK(packer, points->value, points->len * sizeof *points->value);
+    points->names = to != NULL ? to : from;
+    PACK_COLUMN(packer, points->name, points->len);
+    PACK_COLUMN(packer, points->step, points->len);
+    PACK_COLUMN(packer, points->time_ms, points->len);
+    PACK_COLUMN(packer, points->value, points->len);
 }
 
 static void pack_sweep_created(struct packer *packer, struct rec_sweep_created *created)
@@ -118,8 +122,7 @@ static void pack_record(struct packer *packer, struct record *record)
         pack_text(packer, &record->as.agent.host);
         return;
     case REC_TRIAL_CREATED:
-        PACK(packer, record->as.trial_created.x,
-             record->as.trial_created.x_len * sizeof(double));
+        PACK_COLUMN(packer, record->as.trial_created.x, record->as.trial_created.x_len);
         pack_params(packer, &record->as.trial_created);
         return;
     case REC_POINTS:
@@ -129,7 +132,7 @@ static void pack_record(struct packer *packer, struct record *record)
         pack_notes(packer, &record->as.notes.notes, record->as.notes.len);
         return;
     case REC_LOG:
-        PACK(packer, record->as.log.data, record->as.log.len);
+        PACK_COLUMN(packer, record->as.log.data, record->as.log.len);
         return;
     case REC_SESSION:
     case REC_SWEEP_STATE:

@@ -151,11 +151,8 @@ send_sweep(struct agent *agent, const struct sweep *sweep, struct effects *effec
     engine_send(effects, agent->peer, message);
 }
 
-void engine_send_assign(struct engine *engine,
-                        struct attempt *attempt,
-                        struct effects *effects)
+void engine_send_assign(const struct attempt *attempt, struct effects *effects)
 {
-    UNUSED(engine);
     const struct trial *trial = attempt->trial;
     const struct sweep *sweep = trial->sweep;
     send_sweep(attempt->agent, sweep, effects);
@@ -217,7 +214,8 @@ static void assign(struct engine *engine,
                          .prefetch = prefetch },
     };
     engine_emit(engine, effects, &record);
-    engine_send_assign(engine, trial->live, effects);
+    ASSERT(trial->live != NULL);
+    engine_send_assign(trial->live, effects);
 }
 
 static struct trial *queue_head(const struct sweep *sweep)

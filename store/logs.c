@@ -213,23 +213,30 @@ enum err_code logs_write(struct logs *logs,
 
 /* ---- reading ---- */
 
-/* Copies the part of a piece of the head that was asked for. */
-static size_t
-copy_piece(struct str piece, uint64_t at, uint64_t offset, struct str room)
+/* Where a reader wants its bytes. */
+struct room {
+    uint8_t *bytes;
+    size_t len;
+    size_t got;
+};
+
+/* Copies the part of a piece of the head that is wanted next. */
+static void
+copy_piece(struct str piece, uint64_t at, uint64_t offset, struct room *room)
 {
-    if (at + piece.len <= offset) {
-        return 0;
+    uint64_t from = offset + room->got;
+    if (at + piece.len <= from) {
+        return;
     }
-    size_t skip = offset > at ? (size_t)(offset - at) : 0;
-    size_t n = piece.len - skip < room.len ? piece.len - skip : room.len;
-    memcpy((void *)(uintptr_t)room.ptr, piece.ptr + skip, n);
-    return n;
+    struct str wanted =
+        str_sub(piece, from > at ? (size_t)(from - at) : 0, room->len - room->got);
+    memcpy(room->bytes + room->got, wanted.ptr, wanted.len);
+    room->got += wanted.len;
 }
 
 static enum err_code read_head(const struct log_ref *log,
                                uint64_t offset,
-                               struct str room,
-                               size_t *got,
+                               struct room *room,
                                struct err *err)
 {
     struct stmt *row = stmt_use(log->db, SQL_LOG_HEAD_READ);
@@ -237,11 +244,10 @@ static enum err_code read_head(const struct log_ref *log,
     bind_i64(row, log->attempt);
     bool more = false;
     enum err_code code = stmt_row(row, &more, err);
-    while (code == ERR_OK && more && *got < room.len) {
+    while (code == ERR_OK && more && room->got < room->len) {
         size_t len = 0;
         const void *bytes = col_blob(row, 1, &len);
-        *got += copy_piece(str_from_n(bytes, len), col_u64(row, 0), offset + *got,
-                           str_sub(room, *got, room.len));
+        copy_piece(str_from_n(bytes, len), col_u64(row, 0), offset, room);
         code = stmt_row(row, &more, err);
     }
     if (more) {
@@ -252,8 +258,7 @@ static enum err_code read_head(const struct log_ref *log,
 
 static enum err_code read_file(const struct log_ref *log,
                                uint64_t offset,
-                               struct str room,
-                               size_t *got,
+                               struct room *room,
                                struct err *err)
 {
     AUTO_FREE char *path = file_path(log);
@@ -261,9 +266,9 @@ static enum err_code read_file(const struct log_ref *log,
     if (fd < 0 && errno != ENOENT) {
         return err_set_errno(err, errno, "cannot open '%s'", path);
     }
-    while (fd >= 0 && *got < room.len) {
-        ssize_t n = pread(fd, (char *)(uintptr_t)room.ptr + *got, room.len - *got,
-                          (off_t)(offset + *got - LOG_HEAD_BYTES));
+    while (fd >= 0 && room->got < room->len) {
+        ssize_t n = pread(fd, room->bytes + room->got, room->len - room->got,
+                          (off_t)(offset + room->got - LOG_HEAD_BYTES));
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -273,26 +278,25 @@ static enum err_code read_file(const struct log_ref *log,
         if (n == 0) {
             break;
         }
-        *got += (size_t)n;
+        room->got += (size_t)n;
     }
     return ERR_OK;
 }
 
 enum err_code logs_read(const struct log_ref *log,
                         uint64_t offset,
-                        uint8_t *bytes,
+                        uint8_t *bytes, /* NOLINT(readability-non-const-parameter) */
                         size_t *len,
                         struct err *err)
 {
-    struct str room = str_from_n((const char *)bytes, *len);
-    size_t got = 0;
+    struct room room = { .bytes = bytes, .len = *len };
     enum err_code code = ERR_OK;
     if (offset < LOG_HEAD_BYTES) {
-        code = read_head(log, offset, room, &got, err);
+        code = read_head(log, offset, &room, err);
     }
-    if (code == ERR_OK && offset + got >= LOG_HEAD_BYTES) {
-        code = read_file(log, offset, room, &got, err);
+    if (code == ERR_OK && offset + room.got >= LOG_HEAD_BYTES) {
+        code = read_file(log, offset, &room, err);
     }
-    *len = got;
+    *len = room.got;
     return code;
 }

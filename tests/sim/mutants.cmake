@@ -34,8 +34,8 @@ mutant(no_fencing core/engine_trial.c
   [==[return attempt != NULL && (attempt->number == key.attempt || true)]==])
 
 mutant(fence_not_marked core/engine_trial.c
-  [==[report->key.attempt != trial->attempts, effects);]==]
-  [==[false, effects);]==])
+  [==[report->key.attempt != trial->attempts),]==]
+  [==[false),]==])
 
 mutant(keep_superseded core/engine_agent.c
   [==[verdict.verdict = VERDICT_STOP; /* superseded]==]
@@ -57,14 +57,16 @@ mutant(old_boots_live_on core/engine_agent.c
   [==[if (attempt->boot < boot && attempt->boot == 0) {]==])
 
 mutant(double_assignment core/sched.c
-  [==[    engine_send(effects, attempt->agent->peer, message);
+  [==[    engine_send_assign(trial->live, effects);
 }]==]
-  [==[    engine_send(effects, attempt->agent->peer, message);
+  [==[    engine_send_assign(trial->live, effects);
+    struct attempt copy = *trial->live;
     size_t pos = 0;
     void *item = NULL;
     while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
-        if (item != attempt->agent && trial->number % 8 == 5) {
-            engine_send(effects, ((struct agent *)item)->peer, message);
+        if (item != trial->live->agent && trial->number % 8 == 5) {
+            copy.agent = item;
+            engine_send_assign(&copy, effects);
         }
     }
 }]==])
