@@ -3,14 +3,17 @@
  *
  * First every event in order; attempts that were assigned and have not ended are noted
  * on the way. Then, for each of these, its points as REC_POINTS (cut where sequence
- * numbers jump) and one REC_MARK. Knows which events begin and end an attempt. Does not
- * know what the receiver does with them.
+ * numbers jump) and one REC_MARK. Works on the writer's connection or on a reader's,
+ * and writes nothing. Knows which events begin and end an attempt. Does not know what
+ * the receiver does with them.
  */
 #include "store/store.h"
 
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/mem.h"
+#include "store/reader.h"
 #include "store/store_internal.h"
 
 /* One attempt that has not ended. */
@@ -32,9 +35,11 @@ struct point_columns {
 };
 
 struct replay {
-    struct store *store;
+    struct db *db;
+    const char *logs_dir; /* HOME/logs */
     store_replay_fn fn;
     void *ctx;
+    struct map_u64 sweeps; /* sweep key → struct run_id, owned */
     VEC(struct live) live;
     struct map_u64 live_index; /* run and attempt → index + 1 in live */
     struct event_scratch scratch;
@@ -64,34 +69,35 @@ static void track(struct replay *replay, const struct record *record)
     }
 }
 
-/* A trial's run id follows from its sweep's. */
-static enum err_code
-add_run_id(struct replay *replay, struct record *record, struct err *err)
+/* The run id of a trial, which follows from its sweep's; empty when the events do not
+ * say which sweep that is, and then the receiver refuses the trial. */
+static struct run_id trial_run_id(const struct replay *replay, struct attempt_key key)
 {
-    if (record->kind != REC_TRIAL_CREATED) {
-        return ERR_OK;
+    const struct run_id *sweep = map_u64_get(&replay->sweeps, key.sweep);
+    return sweep != NULL ? run_id_of_trial(sweep, key.trial) : (struct run_id){ 0 };
+}
+
+static void learn_run_ids(struct replay *replay, struct record *record)
+{
+    if (record->kind == REC_SWEEP_CREATED) {
+        const struct run_id *id = &record->as.sweep_created.run_id;
+        mem_free(
+            map_u64_set(&replay->sweeps, record->key.sweep, mem_dup(id, sizeof *id)));
+    } else if (record->kind == REC_TRIAL_CREATED) {
+        record->as.trial_created.run_id = trial_run_id(replay, record->key);
     }
-    const struct sweep_ref *sweep = NULL;
-    enum err_code code = sweeps_ref(replay->store, record->key.sweep, &sweep, err);
-    if (code == ERR_OK) {
-        record->as.trial_created.run_id =
-            run_id_of_trial(&sweep->run_id, record->key.trial);
-    }
-    return code;
 }
 
 static enum err_code replay_events(struct replay *replay, struct err *err)
 {
-    struct stmt *row = stmt_use(&replay->store->db, SQL_EVENTS);
+    struct stmt *row = stmt_use(replay->db, SQL_EVENTS);
     bool more = false;
     enum err_code code = stmt_row(row, &more, err);
     while (code == ERR_OK && more) {
         struct record record;
         code = events_read(row, &replay->scratch, &record, err);
         if (code == ERR_OK) {
-            code = add_run_id(replay, &record, err);
-        }
-        if (code == ERR_OK) {
+            learn_run_ids(replay, &record);
             track(replay, &record);
             code = replay->fn(replay->ctx, &record, err);
         }
@@ -195,7 +201,7 @@ replay_points(struct replay *replay, const struct live *live, struct err *err)
 {
     struct point_columns *points = &replay->points;
     columns_reset(points);
-    struct stmt *row = stmt_use(&replay->store->db, SQL_ATTEMPT_POINTS);
+    struct stmt *row = stmt_use(replay->db, SQL_ATTEMPT_POINTS);
     bind_u64(row, live->run);
     bind_i64(row, live->key.attempt);
     bool more = false;
@@ -218,24 +224,18 @@ replay_points(struct replay *replay, const struct live *live, struct err *err)
 static enum err_code
 replay_mark(struct replay *replay, const struct live *live, struct err *err)
 {
-    struct store *store = replay->store;
-    const struct sweep_ref *sweep = NULL;
-    enum err_code code = sweeps_ref(store, live->key.sweep, &sweep, err);
-    if (code != ERR_OK) {
-        return code;
-    }
-    struct run_id run_id = run_id_of_trial(&sweep->run_id, live->key.trial);
+    struct run_id run_id = trial_run_id(replay, live->key);
     struct record record = { .kind = REC_MARK, .key = live->key, .run_key = live->run };
-    struct log_ref log = { .db = &store->db,
-                           .dir = store->logs.dir,
+    struct log_ref log = { .db = replay->db,
+                           .dir = replay->logs_dir,
                            .run_id = &run_id,
                            .run = live->run,
                            .attempt = live->key.attempt };
-    code = logs_size(&log, &record.as.mark.log_bytes, err);
+    enum err_code code = logs_size(&log, &record.as.mark.log_bytes, err);
     if (code != ERR_OK) {
         return code;
     }
-    struct stmt *row = stmt_use(&store->db, SQL_ATTEMPT_SEQ);
+    struct stmt *row = stmt_use(replay->db, SQL_ATTEMPT_SEQ);
     bind_u64(row, live->run);
     bind_i64(row, live->key.attempt);
     bool found = false;
@@ -248,26 +248,66 @@ replay_mark(struct replay *replay, const struct live *live, struct err *err)
     return replay->fn(replay->ctx, &record, err);
 }
 
+static void replay_fini(struct replay *replay)
+{
+    size_t pos = 0;
+    void *value = NULL;
+    while (map_u64_next(&replay->sweeps, &pos, NULL, &value)) {
+        mem_free(value);
+    }
+    map_u64_fini(&replay->sweeps);
+    columns_fini(&replay->points);
+    vec_fini(&replay->scratch.x);
+    vec_fini(&replay->scratch.tags);
+    vec_fini(&replay->live);
+    map_u64_fini(&replay->live_index);
+}
+
+static enum err_code replay_run(struct replay *replay, struct err *err)
+{
+    map_u64_init(&replay->sweeps);
+    map_u64_init(&replay->live_index);
+    map_str_init(&replay->points.index);
+    enum err_code code = replay_events(replay, err);
+    for (size_t i = 0; i < replay->live.len && code == ERR_OK; i++) {
+        const struct live *live = &replay->live.ptr[i];
+        if (!live->over) {
+            code = replay_points(replay, live, err);
+        }
+        if (!live->over && code == ERR_OK) {
+            code = replay_mark(replay, live, err);
+        }
+    }
+    replay_fini(replay);
+    return code;
+}
+
 enum err_code
 store_replay(struct store *store, store_replay_fn fn, void *ctx, struct err *err)
 {
-    struct replay replay = { .store = store, .fn = fn, .ctx = ctx };
-    map_u64_init(&replay.live_index);
-    map_str_init(&replay.points.index);
-    enum err_code code = replay_events(&replay, err);
-    for (size_t i = 0; i < replay.live.len && code == ERR_OK; i++) {
-        const struct live *live = &replay.live.ptr[i];
-        if (!live->over) {
-            code = replay_points(&replay, live, err);
-        }
-        if (!live->over && code == ERR_OK) {
-            code = replay_mark(&replay, live, err);
-        }
+    struct replay replay = {
+        .db = &store->db, .logs_dir = store->logs.dir, .fn = fn, .ctx = ctx
+    };
+    return replay_run(&replay, err);
+}
+
+enum err_code store_reader_replay(struct store_reader *reader,
+                                  store_replay_fn fn,
+                                  void *ctx,
+                                  struct err *err)
+{
+    struct replay replay = {
+        .db = &reader->db, .logs_dir = reader->logs_dir, .fn = fn, .ctx = ctx
+    };
+    enum err_code code = stmt_run(stmt_use(&reader->db, SQL_READ_BEGIN), err);
+    if (code != ERR_OK) {
+        return code;
     }
-    columns_fini(&replay.points);
-    vec_fini(&replay.scratch.x);
-    vec_fini(&replay.scratch.tags);
-    vec_fini(&replay.live);
-    map_u64_fini(&replay.live_index);
+    code = replay_run(&replay, err);
+    db_reset(&reader->db);
+    enum err_code end = stmt_run(stmt_use(&reader->db, SQL_READ_END), NULL);
+    if (code == ERR_OK && end != ERR_OK) {
+        return err_set(err, end, "cannot end reading '%s'", reader->db.path);
+    }
     return code;
 }

@@ -91,6 +91,12 @@ enum err_code store_reader_open(const char *home,
                                 struct err *err) MUST_USE;
 void store_reader_close(struct store_reader *reader);
 
+/* As store_replay, from one snapshot, also while the home is being written. */
+enum err_code store_reader_replay(struct store_reader *reader,
+                                  store_replay_fn fn,
+                                  void *ctx,
+                                  struct err *err) MUST_USE;
+
 /* clang-format off */
 /* Answers one look-up as JSON in the shapes of docs/store.md (DESIGN §6). `args` is an
  * object (NULL: empty); unknown members are errors. Verbs and their arguments:

@@ -392,6 +392,48 @@ static void test_replay_ends_with_the_callbacks_error(void **state)
     records_fini(&records);
 }
 
+/* A reader gives back what the writer does, while the home is open for writing. */
+static void test_a_reader_replays_the_same(void **state)
+{
+    UNUSED(state);
+    AUTO_TMPDIR struct tmpdir dir;
+    tmpdir_init(&dir);
+    struct records records;
+    records_init(&records);
+    struct store *store = NULL;
+    struct store_reader *reader = NULL;
+    struct err err = { 0 };
+    open_home(&dir, &store);
+    build(&records);
+    apply_from(store, &records, 0);
+    struct replayed written = { .len = 0 };
+    struct replayed read = { .len = 0 };
+    replay(store, &written);
+    assert_ok(store_reader_open(tmpdir_path(&dir, "home"), &reader, &err), &err);
+    assert_ok(store_reader_replay(reader, keep, &read, &err), &err);
+    assert_int_equal(read.len, written.len);
+    for (size_t i = 0; i + 2 < read.len; i++) {
+        assert_record_eq(written.items[i], read.items[i]);
+    }
+    const struct record *points = read.items[read.len - 2];
+    assert_int_equal(points->kind, REC_POINTS);
+    assert_int_equal(points->as.points.len, 4);
+    const struct record *mark = read.items[read.len - 1];
+    assert_int_equal(mark->kind, REC_MARK);
+    assert_int_equal(mark->as.mark.log_bytes, 6);
+    replayed_fini(&read);
+    size_t calls = 0;
+    assert_code(store_reader_replay(reader, refuse, &calls, &err), ERR_CORRUPT);
+    read.len = 0;
+    assert_ok(store_reader_replay(reader, keep, &read, &err), &err);
+    assert_int_equal(read.len, written.len);
+    replayed_fini(&read);
+    replayed_fini(&written);
+    store_reader_close(reader);
+    store_close(store);
+    records_fini(&records);
+}
+
 static void test_prefetched_is_queued_until_it_runs(void **state)
 {
     UNUSED(state);
@@ -428,6 +470,7 @@ int main(void)
         TEST(test_unsorted_points_are_ordered),
         TEST(test_replayed_points_are_cut_where_numbers_jump),
         TEST(test_replay_ends_with_the_callbacks_error),
+        TEST(test_a_reader_replays_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
