@@ -97,6 +97,14 @@ static const struct verb verbs[] = {
       .options = PLACE | OPT_BIT(FOLLOW) | OPT_BIT(ATTEMPT),
       .summary = "print what a trial wrote to stdout and stderr",
       .text = REF_TEXT, .example = "  winnow logs last/17 -f\n" },
+    { .name = "replay", .fn = cmd_replay, .args = "[SWEEP]", .args_max = 1,
+      .options = OPT_BIT(HOME) | OPT_BIT(OUTPUT) | OPT_BIT(CHECK),
+      .summary = "list what happened to a sweep; --check derives its suggestions again",
+      .text = "--check makes every suggestion again from the events before it, bit for bit, and\n"
+              "gives all events to a fresh engine. It reads the home, also while that is being\n"
+              "written. Exit status: 0 no difference, 1 some, each named.\n"
+              "\n" REF_TEXT,
+      .example = "  winnow replay last --check\n" },
     { .name = "log", .fn = cmd_log, .raw = true,
       .summary = "inside a trial: report a metric, param, tag or artifact" },
     { .name = "should-stop", .fn = cmd_should_stop, .raw = true,

@@ -36,6 +36,7 @@
     X(TREE, "tree", 0, NULL, "show children below their parents")                      \
     X(STATE, "state", 0, "STATE", "only trials in this state")                         \
     X(LIMIT, "limit", 'n', "N", "at most so many rows")                                \
+    X(CHECK, "check", 0, NULL, "derive again and name the differences")                \
     X(HELP, "help", 'h', NULL, "show this help")
 
 #define OPT_ENUM(id, name, letter, value, help) OPT_##id,
