@@ -26,6 +26,8 @@ int cmd_log(const struct opts *opts);
 int cmd_should_stop(const struct opts *opts);
 int cmd_keygen(const struct opts *opts);
 int cmd_doctor(const struct opts *opts);
+int cmd_chaos(const struct opts *opts);
+int cmd_chaos_trial(const struct opts *opts);
 int cmd_version(const struct opts *opts);
 
 #endif

@@ -119,6 +119,25 @@ static const struct verb verbs[] = {
       .summary = "check the home, its store, this machine and its limits",
       .text = "Exit status: 0 nothing failed, 1 something did.\n",
       .example = "  winnow doctor --home lab\n" },
+    { .name = "chaos", .fn = cmd_chaos, .args = "FILE", .args_min = 1, .args_max = 1,
+      .options = OPT_BIT(SEED) | OPT_BIT(AGENTS) | OPT_BIT(SLOTS) | OPT_BIT(KILLS)
+               | OPT_BIT(LEASE) | OPT_BIT(HOME) | OPT_BIT(QUIET) | OPT_BIT(OUTPUT),
+      .summary = "run a sweep while killing and stopping everything, then audit it",
+      .text = "Starts a coordinator and agents as processes of their own, runs the sweep on them,\n"
+              "and meanwhile kills (SIGKILL), stops (SIGSTOP, for longer than the lease) and\n"
+              "restarts all of them at random. Then it compares the store with a record that the\n"
+              "trials wrote beside it: every trial ended once, every point printed is stored once,\n"
+              "nothing else is, no process is left. The network is not cut.\n"
+              "\n"
+              "Defaults: 2 slots an agent, --lease 2s, and a home in a temporary folder that is\n"
+              "removed when all is well and kept when not. A home that is given must be new, and\n"
+              "is kept. The seed decides what is hurt, for how long and how far into the sweep;\n"
+              "the machine decides what a process was doing at that moment.\n"
+              "\n"
+              "Exit status: 0 clean, 1 something was violated, 2 wrong file, 130 interrupted.\n",
+      .example = "  winnow chaos examples/liblinear-digits/sweep.yaml --seed 7\n" },
+    { .name = "chaos-trial", .fn = cmd_chaos_trial, .hidden = true, .raw = true,
+      .summary = "inside a trial of chaos: run a command and record what it does" },
     { .name = "version", .fn = cmd_version, .options = OPT_BIT(OUTPUT),
       .summary = "print the versions of program, protocol, store and libraries",
       .example = "  winnow version -o json\n" },
@@ -143,7 +162,9 @@ static int overview(void)
     AUTO_STRBUF struct strbuf out = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
     strbuf_adds(&out, overview_head);
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-        strbuf_addf(&out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
+        if (!verbs[i].hidden) {
+            strbuf_addf(&out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
+        }
     }
     strbuf_adds(&out, overview_tail);
     return output_flush(&out);
@@ -152,10 +173,13 @@ static int overview(void)
 static int unknown_verb(const char *name)
 {
     const char *names[ARRAY_LEN(verbs)];
+    size_t len = 0;
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-        names[i] = verbs[i].name;
+        if (!verbs[i].hidden) {
+            names[len++] = verbs[i].name;
+        }
     }
-    const char *nearest = str_nearest(str_from(name), names, ARRAY_LEN(names));
+    const char *nearest = str_nearest(str_from(name), names, len);
     if (nearest != NULL) {
         output_say("unknown verb '%s', did you mean '%s'?", name, nearest);
     } else {

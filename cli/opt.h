@@ -37,6 +37,9 @@
     X(STATE, "state", 0, "STATE", "only trials in this state")                         \
     X(LIMIT, "limit", 'n', "N", "at most so many rows")                                \
     X(CHECK, "check", 0, NULL, "derive again and name the differences")                \
+    X(SEED, "seed", 0, "S", "what the faults are drawn from (default: drawn)")         \
+    X(AGENTS, "agents", 0, "N", "agents to start (default 3)")                         \
+    X(KILLS, "kills", 0, "N", "processes to kill (default 10)")                        \
     X(HELP, "help", 'h', NULL, "show this help")
 
 #define OPT_ENUM(id, name, letter, value, help) OPT_##id,
@@ -68,6 +71,7 @@ struct verb {
     const char *args; /* "FILE", "[SWEEP]" for help; NULL: none */
     size_t args_min;
     size_t args_max;
+    bool hidden;         /* not told: for winnow itself */
     bool raw;            /* fn parses raw_argv itself, --help included */
     const char *summary; /* one line, no full stop */
     const char *text;    /* paragraphs for --help; NULL: none */
