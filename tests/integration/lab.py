@@ -120,6 +120,7 @@ class Lab:
         self.folder = tempfile.mkdtemp(prefix="winnow-test-")
         self.home = self.path("home")
         self.started = 0
+        self.spoiled = False  # set by a test that changes the store by hand
         self.processes = []
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("WINNOW_")}
         self.env["WINNOW_HOME"] = self.home
@@ -198,6 +199,13 @@ class Lab:
         result = self.winnow("show", sweep, "-o", "json", status=None)
         return json.loads(result.out)["state"] if result.status == 0 else None
 
+    def check_replay(self):
+        """Every suggestion of every sweep in the home can be derived again."""
+        if self.spoiled or not os.path.exists(os.path.join(self.home, "store.db")):
+            return
+        for sweep in self.json("ls"):
+            self.winnow("replay", sweep["id"], "--check")
+
     def close(self):
         for process in self.processes:
             if process.alive():
@@ -245,6 +253,7 @@ def main(*tests):
         lab = Lab()
         try:
             test(lab)
+            lab.check_replay()
         except BaseException:
             print(f"FAILED {test.__name__}", file=sys.stderr)
             for process in lab.processes:

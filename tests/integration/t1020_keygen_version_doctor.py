@@ -37,6 +37,7 @@ def doctor(lab):
     equal(checks["home"]["status"], "ok")
     equal(checks["store"]["status"], "ok", checks["store"]["detail"])
     equal(checks["holder"]["detail"], "none")
+    lab.spoiled = True
     with open(os.path.join(lab.home, "store.db"), "r+b") as f:
         f.write(b"garbage garbage garbage")
     lab.winnow("doctor", status=1)

@@ -55,6 +55,7 @@ def time_limit(lab):
 
 def broken_store(lab):
     lab.winnow("run", lab.write("sweep.yaml", grid("g", 1, 1)))
+    lab.spoiled = True
     with open(os.path.join(lab.home, "store.db"), "wb") as f:
         f.write(b"not a database" * 1000)
     lab.fails("run", lab.path("sweep.yaml"), status=1, says="store.db")

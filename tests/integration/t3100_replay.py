@@ -45,7 +45,8 @@ def check(lab, sweep="last", status=0):
 
 
 def events(lab, sql, *args):
-    """Changes the events, which nobody but a test does."""
+    """Reads or changes the events, which nobody but a test does."""
+    lab.spoiled = True
     with sqlite3.connect(os.path.join(lab.home, "store.db")) as db:
         rows = db.execute(sql, args).fetchall()
     db.close()
