@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -61,6 +62,16 @@ budget: {{failures: {{first: 0, max: 100%}}}}
 run: {{resources: {{cpus: 0}}}}
 """
 
+RESUME = """sweep: 1
+name: bench
+command: [date, "+acc=%s.%N x={{n}}"]
+objective: {{metric: acc, goal: max}}
+space:
+  n: {{int: [0, {last}]}}
+search: {{sampler: {sampler}}}
+{bound}
+"""
+
 
 class Bench:
     def __init__(self, build, rounds, folder):
@@ -96,6 +107,11 @@ class Bench:
             proc.send_signal(signal.SIGTERM)
             proc.wait(timeout=60)
             self.live.remove(proc)
+
+    def kill(self, proc):
+        proc.kill()
+        proc.wait()
+        self.live.remove(proc)
 
     def close(self):
         for proc in self.live:
@@ -229,6 +245,40 @@ class Bench:
         self.row("start of `winnow run` to first trial", "%.0f ms" %
                  statistics.median(times), "", "", "100 ms")
 
+    def first_after(self, home, begin):
+        """Until a trial ran whose value is a later time; that time."""
+        while True:
+            with sqlite3.connect(os.path.join(home, "store.db"), timeout=10) as store:
+                first = store.execute("SELECT min(value) FROM v_trials WHERE value > ?",
+                                      (begin,)).fetchone()[0]
+            if first is not None:
+                return first
+            time.sleep(0.02)
+
+    def resume(self):
+        """A coordinator killed after so many trials, until an agent that waits for it
+        executes the next one."""
+        total = 100000
+        for sampler, bound in (("random", "budget: {trials: %d}" % (2 * total)),
+                               ("grid", "")):
+            proc, home, endpoint = self.coordinator()
+            text = RESUME.format(sampler=sampler, last=2 * total, bound=bound)
+            self.winnow("submit", "--home", home, self.write_sweep(text))
+            self.peer("bench_generator", endpoint, 64, 1, 1, 1, total)
+            times = []
+            for _ in range(self.rounds):
+                self.kill(proc)
+                agent = self.agent(endpoint, 1)
+                time.sleep(0.5)
+                begin = time.time()
+                proc = self.start("coordinator", "--home", home, "--listen", endpoint,
+                                  stdout=subprocess.DEVNULL)
+                times.append(self.first_after(home, begin) - begin)
+                self.kill(agent)
+            self.stop(proc)
+            self.row("resume of %d trials (%s) to the first one executed" % (total, sampler),
+                     "%.2f s" % statistics.median(times), "", "", "2 s")
+
     def idle(self):
         proc, _, endpoint = self.coordinator()
         agent = self.agent(endpoint, 2)
@@ -245,7 +295,8 @@ class Bench:
         self.stop(agent, proc)
 
 
-MEASUREMENTS = ("trials", "helper", "coordinator_cpu", "ingest", "start_up", "idle")
+MEASUREMENTS = ("trials", "helper", "coordinator_cpu", "ingest", "start_up", "resume",
+                "idle")
 
 
 def main():
