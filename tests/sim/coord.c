@@ -53,9 +53,14 @@ struct coord {
     VEC(struct fx_suggest) jobs;
     uint32_t dies_in; /* boundaries; 0: not */
     bool dying;
+    bool power;  /* the machine dies with it */
+    bool failed; /* a commit failed: it ends by itself */
+    /* What a death found under way: on disk or not, which the next start finds out. */
+    VEC(struct record *) pending;
 };
 
 static void pump(struct sim *sim);
+static void on_disk(struct sim *sim, uint64_t life, uint64_t unused);
 
 static struct engine *make_engine(const struct coord *coord)
 {
@@ -66,6 +71,14 @@ static struct engine *make_engine(const struct coord *coord)
     return engine_create(&config);
 }
 
+static void pending_forget(struct coord *coord)
+{
+    for (size_t i = 0; i < coord->pending.len; i++) {
+        record_destroy(coord->pending.ptr[i]);
+    }
+    vec_reset(&coord->pending);
+}
+
 struct coord *coord_create(struct sim *sim)
 {
     struct coord *coord = mem_alloc(sizeof *coord);
@@ -74,7 +87,8 @@ struct coord *coord_create(struct sim *sim)
     coord->shadow = make_engine(coord);
     if (sim->plan.store) {
         struct err err = { 0 };
-        enum err_code code = home_create(&coord->home, &err);
+        struct rng rng = sim_stream(sim, "home", 0);
+        enum err_code code = home_create(rng, &coord->home, &err);
         SIM_CHECK(sim, code == ERR_OK, "home: %s", err.msg);
     }
     return coord;
@@ -87,6 +101,8 @@ void coord_destroy(struct coord *coord)
     outbox_destroy(coord->outbox);
     disk_destroy(coord->disk);
     home_destroy(coord->home);
+    pending_forget(coord);
+    vec_fini(&coord->pending);
     vec_fini(&coord->jobs);
     mem_free(coord);
 }
@@ -123,25 +139,18 @@ static void boundary(struct coord *coord)
     }
 }
 
-static void make_durable(struct sim *sim)
+/* They are on disk: everybody who keeps books hears of it. */
+static void make_durable(struct sim *sim, struct record *const *records, size_t len)
 {
     struct coord *coord = sim->coord;
-    disk_apply(coord->disk, coord->batch, coord->batch_len);
-    if (coord->home != NULL) {
-        struct err err = { 0 };
-        enum err_code code =
-            home_apply(coord->home, coord->batch, coord->batch_len, &err);
-        SIM_CHECK(sim, code == ERR_OK, "store: %s", err.msg);
-    }
+    disk_apply(coord->disk, records, len);
     sim->totals.commits++;
-    for (size_t i = 0; i < coord->batch_len; i++) {
+    for (size_t i = 0; i < len; i++) {
         struct err err = { 0 };
-        oracle_committed(sim, coord->batch[i]);
-        enum err_code code = engine_replay(coord->shadow, coord->batch[i], &err);
+        oracle_committed(sim, records[i]);
+        enum err_code code = engine_replay(coord->shadow, records[i], &err);
         SIM_CHECK(sim, code == ERR_OK, "a committed record does not fit: %s", err.msg);
     }
-    coord->batch = NULL;
-    coord->batch_len = 0;
 }
 
 static void on_start(struct sim *sim, uint64_t life, uint64_t unused)
@@ -152,27 +161,41 @@ static void on_start(struct sim *sim, uint64_t life, uint64_t unused)
     }
 }
 
-static void home_dies(struct sim *sim)
+static void start_later(struct sim *sim)
 {
     struct coord *coord = sim->coord;
-    struct err err = { 0 };
-    if (coord->home != NULL) {
-        enum err_code code =
-            home_crash(coord->home, coord->batch, coord->batch_len, &coord->rng, &err);
-        SIM_CHECK(sim, code == ERR_OK, "home: %s", err.msg);
-    }
+    int64_t away_ms = rng_chance(&coord->rng, 0.2)
+                          ? rng_between(&coord->rng, 20000, 90000)
+                          : rng_between(&coord->rng, 50, 5000);
+    sim_in_ms(sim, away_ms, on_start, coord->life, 0);
 }
 
 /* A commit that was under way may have reached the disk. */
+static void disk_dies(struct sim *sim)
+{
+    struct coord *coord = sim->coord;
+    struct err err = { 0 };
+    if (coord->home == NULL) {
+        if (coord->batch != NULL && rng_chance(&coord->rng, 0.5)) {
+            make_durable(sim, coord->batch, coord->batch_len);
+        }
+        return;
+    }
+    for (size_t i = 0; i < coord->batch_len; i++) {
+        vec_push(&coord->pending, record_clone(coord->batch[i]));
+    }
+    enum err_code code =
+        home_die(coord->home, coord->batch, coord->failed ? 0 : coord->batch_len,
+                 coord->power, &err);
+    SIM_CHECK(sim, code == ERR_OK, "home: %s", err.msg);
+}
+
 static void die(struct sim *sim)
 {
     struct coord *coord = sim->coord;
     TRACE(sim, "coordinator dies, %llu records under way, %llu open", coord->batch_len,
           outbox_open_len(coord->outbox));
-    if (coord->batch != NULL && rng_chance(&coord->rng, 0.5)) {
-        make_durable(sim);
-    }
-    home_dies(sim);
+    disk_dies(sim);
     coord->batch = NULL;
     coord->batch_len = 0;
     engine_destroy(coord->engine);
@@ -181,14 +204,13 @@ static void die(struct sim *sim)
     coord->outbox = NULL;
     coord->up = false;
     coord->dying = false;
+    coord->failed = false;
+    coord->power = false;
     coord->dies_in = 0;
     coord->tick_ns = 0;
     coord->full_told = false;
     net_coord_died(sim);
-    int64_t away_ms = rng_chance(&coord->rng, 0.2)
-                          ? rng_between(&coord->rng, 20000, 90000)
-                          : rng_between(&coord->rng, 50, 5000);
-    sim_in_ms(sim, away_ms, on_start, coord->life, 0);
+    start_later(sim);
 }
 
 static void settle(struct sim *sim)
@@ -355,26 +377,59 @@ static void compare_shadow(struct sim *sim, const char *when)
     SIM_CHECK(sim, same, "%s differs from its records: %s", when, difference);
 }
 
+/* What the disk says to the batch. With a real store its own answer counts. */
+static enum err_code disk_answer(struct sim *sim)
+{
+    struct coord *coord = sim->coord;
+    struct err err = { 0 };
+    if (coord->home == NULL) {
+        return coord->full_until_ns > sim->now_ns ? ERR_FULL : ERR_OK;
+    }
+    enum err_code code = home_apply(coord->home, coord->batch, coord->batch_len, &err);
+    bool excused = (code == ERR_FULL || code == ERR_IO) && home_was_hit(coord->home);
+    SIM_CHECK(sim, code == ERR_OK || excused, "store: %s", err.msg);
+    return code;
+}
+
+/* The batch waits for space. */
+static void disk_is_full(struct sim *sim)
+{
+    struct coord *coord = sim->coord;
+    if (!coord->full_told) {
+        TRACE(sim, "disk full", 0);
+        coord->full_told = true;
+        struct event event = event_now(sim, EV_DISK);
+        event.as.disk_full = true;
+        step(sim, &event);
+    }
+    sim_in_ms(sim, 1000, on_disk, coord->life, 0);
+}
+
 static void on_disk(struct sim *sim, uint64_t life, uint64_t unused)
 {
+    UNUSED(unused);
     struct coord *coord = sim->coord;
     if (!coord->up || coord->life != life) {
         return;
     }
-    struct event event = event_now(sim, EV_DISK);
-    if (coord->full_until_ns > sim->now_ns) {
-        if (!coord->full_told) {
-            TRACE(sim, "disk full", 0);
-            coord->full_told = true;
-            event.as.disk_full = true;
-            step(sim, &event);
-        }
-        sim_in_ms(sim, 1000, on_disk, life, unused);
+    enum err_code code = disk_answer(sim);
+    if (code == ERR_FULL) {
+        disk_is_full(sim);
         settle(sim);
         return;
     }
-    make_durable(sim);
+    if (code != ERR_OK) {
+        TRACE(sim, "a commit failed", 0);
+        coord->failed = true;
+        coord->dying = true;
+        settle(sim);
+        return;
+    }
+    make_durable(sim, coord->batch, coord->batch_len);
+    coord->batch = NULL;
+    coord->batch_len = 0;
     if (coord->full_told) {
+        struct event event = event_now(sim, EV_DISK);
         coord->full_told = false;
         step(sim, &event);
     }
@@ -416,10 +471,8 @@ replay_record(void *ctx, const struct record *record, struct err *err)
 static enum err_code home_replay(struct coord *coord, struct err *err)
 {
     uint64_t next_run_key = 0;
-    enum err_code code = home_open(coord->home, err);
-    if (code == ERR_OK) {
-        code = store_next_run_key(home_store(coord->home), &next_run_key, err);
-    }
+    enum err_code code =
+        store_next_run_key(home_store(coord->home), &next_run_key, err);
     if (code == ERR_OK && next_run_key != disk_next_run_key(coord->disk)) {
         return err_set(err, ERR_CORRUPT, "next run key %llu instead of %llu",
                        (unsigned long long)next_run_key,
@@ -430,6 +483,26 @@ static enum err_code home_replay(struct coord *coord, struct err *err)
                           : code;
 }
 
+/* Opens the store. False: that failed, and the process has ended. */
+static bool open_disk(struct sim *sim)
+{
+    struct coord *coord = sim->coord;
+    struct err err = { 0 };
+    enum err_code code = coord->home != NULL ? home_open(coord->home, &err) : ERR_OK;
+    if (code != ERR_OK) {
+        SIM_CHECK(sim, home_was_hit(coord->home), "open: %s", err.msg);
+        TRACE(sim, "its store cannot be opened", 0);
+        start_later(sim);
+        return false;
+    }
+    if (coord->pending.len > 0 && home_has_last(coord->home)) {
+        TRACE(sim, "the last batch is on disk", 0);
+        make_durable(sim, coord->pending.ptr, coord->pending.len);
+    }
+    pending_forget(coord);
+    return true;
+}
+
 void coord_start(struct sim *sim)
 {
     struct coord *coord = sim->coord;
@@ -437,6 +510,9 @@ void coord_start(struct sim *sim)
     coord->life++;
     sim->totals.restarts++;
     TRACE(sim, "coordinator starts, life %llu", coord->life);
+    if (!open_disk(sim)) {
+        return;
+    }
     coord->engine = make_engine(coord);
     coord->outbox = outbox_create();
     enum err_code code = coord->home != NULL ? home_replay(coord, &err)
@@ -639,6 +715,12 @@ void coord_kill(struct sim *sim, uint32_t boundaries)
     }
 }
 
+void coord_power_loss(struct sim *sim, uint32_t boundaries)
+{
+    sim->coord->power = sim->coord->up;
+    coord_kill(sim, boundaries);
+}
+
 static void on_stop_limit(struct sim *sim, uint64_t life, uint64_t unused)
 {
     UNUSED(unused);
@@ -661,10 +743,33 @@ void coord_stop(struct sim *sim)
     settle(sim);
 }
 
+static void on_disk_well(struct sim *sim, uint64_t a, uint64_t b)
+{
+    UNUSED(a);
+    UNUSED(b);
+    home_mend(sim->coord->home);
+}
+
 void coord_disk_full(struct sim *sim, int64_t ms)
 {
     sim->coord->full_until_ns = sim->now_ns + ms * NS_PER_MS;
     sim->coord->well_since_ns = sim->coord->full_until_ns + DISK_SLACK_NS;
+    if (sim->coord->home != NULL) {
+        home_fill(sim->coord->home);
+        sim_in_ms(sim, ms, on_disk_well, 0, 0);
+    }
+}
+
+void coord_disk_break(struct sim *sim, int64_t ms)
+{
+    if (sim->coord->home != NULL) {
+        TRACE(sim, "a call of the disk will fail", 0);
+        bool at_start = home_break(sim->coord->home);
+        sim_in_ms(sim, ms, on_disk_well, 0, 0);
+        if (at_start) {
+            coord_kill(sim, 0);
+        }
+    }
 }
 
 void coord_disk_slow(struct sim *sim, int64_t ms)
@@ -684,4 +789,8 @@ void coord_mend(struct sim *sim)
     coord->full_until_ns = 0;
     coord->slow_until_ns = 0;
     coord->dies_in = 0;
+    coord->power = false;
+    if (coord->home != NULL) {
+        home_mend(coord->home);
+    }
 }

@@ -44,11 +44,15 @@ void coord_steer(struct sim *sim, enum steer_verb verb, const char *name, bool d
 /* It dies as kill -9 does, after `boundaries` more moments at which it could (after a
  * step, a seal, a commit, an effect); 0: now. It comes back by itself. */
 void coord_kill(struct sim *sim, uint32_t boundaries);
+/* As coord_kill, but the whole machine dies: what was not synced may be lost. */
+void coord_power_loss(struct sim *sim, uint32_t boundaries);
 /* Ends as after Ctrl-C, and comes back. */
 void coord_stop(struct sim *sim);
 /* Commits fail for lack of space, or take long, for a time. */
 void coord_disk_full(struct sim *sim, int64_t ms);
 void coord_disk_slow(struct sim *sim, int64_t ms);
+/* With a real store: one of its calls fails, or all of one kind for a time. */
+void coord_disk_break(struct sim *sim, int64_t ms);
 /* The wall clock jumps. */
 void coord_clock_jump(struct sim *sim, int64_t ms);
 /* Disk has space and speed again, pending deaths are called off. */

@@ -125,6 +125,12 @@ static void fault_do(struct sim *sim, enum fault fault, struct rng *rng)
     case FAULT_STEER:
         workload_steer(sim, rng);
         return;
+    case FAULT_DISK_ERROR:
+        coord_disk_break(sim, rng_between(rng, 100, 30000));
+        return;
+    case FAULT_POWER:
+        coord_power_loss(sim, (uint32_t)rng_below(rng, 40));
+        return;
     case FAULT_CARRY:
     case FAULT_UNTIDY:
     case FAULT_TRIALS:

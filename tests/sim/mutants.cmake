@@ -107,6 +107,18 @@ mutant(mark_without_seq store/replay.c
   [==[record.seq = found ? col_u64(row, 0) : 0;]==]
   [==[record.seq = found && col_u64(row, 0) == 0;]==])
 
+# With synchronous = OFF a reply leaves before the fsync: a loss of power shows it.
+mutant(reply_before_fsync store/store.c
+  [==[PRAGMA synchronous = FULL;]==]
+  [==[PRAGMA synchronous = OFF;]==])
+
+mutant(full_is_done store/apply.c
+  [==[    return code == ERR_OK ? stmt_run(stmt_use(&store->db, SQL_COMMIT), err) : code;]==]
+  [==[    if (code == ERR_OK) {
+        code = stmt_run(stmt_use(&store->db, SQL_COMMIT), err);
+    }
+    return code == ERR_FULL ? ERR_OK : code;]==])
+
 # What the simulation found once; it must find it again.
 mutant(place_kept agent/core_attempt.c
   [==[        place_close(core, attempt); /* the coordinator]==]

@@ -28,7 +28,9 @@
     X(STEER, "steer", 10000, 100000)                                                   \
     X(CARRY, "carried-over", 0, 0)                                                     \
     X(UNTIDY, "untidy-transport", 0, 0)                                                \
-    X(TRIALS, "bad-trials", 0, 0)
+    X(TRIALS, "bad-trials", 0, 0)                                                      \
+    X(DISK_ERROR, "disk-error", 20000, 200000)                                         \
+    X(POWER, "power-loss", 20000, 300000)
 
 #define FAULT_ENUM(suffix, name, low, high) FAULT_##suffix,
 enum fault {
