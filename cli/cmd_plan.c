@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/spec_file.h"
 #include "core/command.h"
+#include "core/suggest.h"
 
 /* Points shown as the commands they become. */
 #define SAMPLES 3
@@ -40,22 +41,26 @@ static void add_quoted(const char *word, struct strbuf *out)
     strbuf_addc(out, '\'');
 }
 
-/* Fills x with the first points: the file's own, then the sampler's. */
-static enum err_code point_get(const struct sweep_spec *spec,
-                               uint32_t trial,
-                               uint64_t *cursor,
-                               double *x,
-                               struct err *err)
+/* The sampler's first points, as for a sweep that has only the file's own so far. */
+static struct suggest_answer first_points(const struct sweep_spec *spec, uint32_t count)
 {
-    size_t len = spec->space->len;
-    if (trial < spec->enqueued_len) {
-        memcpy(x, spec->enqueued + trial * len, len * sizeof *x);
-        return ERR_OK;
+    size_t dims = spec->space->len;
+    struct tried tried;
+    struct history history;
+    tried_init(&tried, dims);
+    history_init(&history, dims);
+    for (size_t i = 0; i < spec->enqueued_len; i++) {
+        tried_add(&tried, spec->enqueued + i * dims, (uint32_t)i);
     }
-    struct suggest_request request = {
-        .space = spec->space, .seed = spec->seed, .trial = trial, .cursor = *cursor
-    };
-    return spec->sampler->suggest(&request, x, cursor, err);
+    struct suggest_known known = { .spec = spec,
+                                   .history = &history,
+                                   .tried = spec->avoid_duplicates ? &tried : NULL };
+    struct fx_suggest ask = { .first = (uint32_t)spec->enqueued_len, .count = count };
+    struct suggest_answer answer;
+    suggest_find(&known, &ask, &answer);
+    history_fini(&history);
+    tried_fini(&tried);
+    return answer;
 }
 
 /* {number, params, argv} of one point. */
@@ -92,24 +97,23 @@ static enum err_code sample_json(const struct sweep_spec *spec,
 static enum err_code
 samples_json(const struct sweep_spec *spec, json_t *samples, struct err *err)
 {
-    AUTO_FREE double *x = mem_alloc_array(spec->space->len + 1, sizeof *x);
     uint64_t trials = sweep_spec_trials(spec);
-    uint64_t cursor = 0;
-    for (uint32_t i = 0; i < SAMPLES && (trials == 0 || i < trials); i++) {
+    uint32_t count = trials != 0 && trials < SAMPLES ? (uint32_t)trials : SAMPLES;
+    size_t own = spec->enqueued_len < count ? spec->enqueued_len : count;
+    struct suggest_answer more = first_points(spec, count - (uint32_t)own);
+    enum err_code code =
+        more.failed ? err_set(err, more.err.code, "%s", more.err.msg) : ERR_OK;
+    for (uint32_t i = 0; i < own + more.len && code == ERR_OK; i++) {
+        const double *x = i < own ? spec->enqueued + i * spec->space->len
+                                  : more.x + (i - own) * spec->space->len;
         json_t *sample = NULL;
-        enum err_code code = point_get(spec, i, &cursor, x, err);
-        if (code == ERR_NOTFOUND) {
-            return ERR_OK; /* fewer points than that */
-        }
+        code = sample_json(spec, i, x, &sample, err);
         if (code == ERR_OK) {
-            code = sample_json(spec, i, x, &sample, err);
+            json_push(samples, sample);
         }
-        if (code != ERR_OK) {
-            return code;
-        }
-        json_push(samples, sample);
     }
-    return ERR_OK;
+    suggest_answer_fini(&more);
+    return code;
 }
 
 static void add_count(json_t *plan, const char *key, uint64_t count)

@@ -179,6 +179,6 @@ void requests_steer(struct coordinator *c,
 
 /* Runs the sampler for one FX_SUGGEST: here when it is immediate, else on the pool. The
  * answer is appended to the inbox. */
-void suggest_start(struct coordinator *c, const struct fx_suggest *fx);
+void suggest_start(struct coordinator *c, struct fx_suggest *fx);
 
 #endif

@@ -145,7 +145,7 @@ void effects_drained(struct coordinator *c)
     }
 }
 
-static void effect_run(struct coordinator *c, const struct effect *effect)
+static void effect_run(struct coordinator *c, struct effect *effect)
 {
     switch (effect->kind) {
     case FX_SEND:

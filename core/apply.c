@@ -306,6 +306,8 @@ apply_sweep_created(struct engine *engine, const struct record *record, struct e
     sweep->running_since_ms = record->time.ms;
     list_init(&sweep->queue);
     map_str_init(&sweep->names);
+    history_init(&sweep->history, spec->space->len);
+    tried_init(&sweep->tried, spec->space->len);
     map_u64_set(&engine->sweeps, sweep->key, sweep);
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     vec_push(&engine->active, sweep);
@@ -496,6 +498,9 @@ apply_ended(struct attempt *attempt, const struct record *record, struct err *er
     if (code == ERR_OK && ended->has_value) {
         trial_set_value(trial, ended->value, ended->step);
     }
+    if (code == ERR_OK && trial_state_is_final(trial->state)) {
+        sweep_learn(trial->sweep, trial);
+    }
     return code;
 }
 
@@ -588,7 +593,11 @@ apply_trial_state(struct engine *engine, const struct record *record, struct err
     if (trial->live != NULL) {
         return err_set(err, ERR_CORRUPT, "trial %u has a live attempt", trial->number);
     }
-    return trial_move(trial, record->as.trial_state.state, err);
+    enum err_code code = trial_move(trial, record->as.trial_state.state, err);
+    if (code == ERR_OK) {
+        sweep_learn(trial->sweep, trial);
+    }
+    return code;
 }
 
 static enum err_code
@@ -673,6 +682,8 @@ void sweep_destroy(struct sweep *sweep)
     }
     vec_fini(&sweep->trials);
     map_str_fini(&sweep->names);
+    history_fini(&sweep->history);
+    tried_fini(&sweep->tried);
     sweep_spec_destroy(sweep->spec);
     mem_free(sweep->text);
     mem_free(sweep->mlproject);

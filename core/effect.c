@@ -54,6 +54,9 @@ void effect_fini(struct effect *effect)
         effect->as.warning = NULL;
         return;
     case FX_SUGGEST:
+        mem_free(effect->as.suggest.open);
+        effect->as.suggest.open = NULL;
+        return;
     case FX_SWEEP_ENDED:
     case FX_DRAINED:
         return;

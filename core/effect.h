@@ -122,6 +122,10 @@ struct fx_suggest {
     uint32_t first; /* number of the first trial */
     uint32_t count;
     uint64_t cursor;
+    size_t history_len; /* rows of the history that count */
+    double *open;       /* owned: points of the open trials, with room for `count` more;
+                           NULL when the sampler does not learn */
+    size_t open_len;
 };
 
 struct fx_reply {
@@ -154,7 +158,7 @@ struct effects {
     VEC(struct effect) list;
 };
 
-/* Releases what the effect owns; the record too unless it was taken (set to NULL). */
+/* Releases what the effect owns, unless it was taken (set to NULL). */
 void effect_fini(struct effect *effect);
 
 /* Releases all effects and the list's memory. */

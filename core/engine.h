@@ -19,6 +19,7 @@
 #include "core/effect.h"
 #include "core/event.h"
 #include "core/sampler.h"
+#include "core/suggest.h"
 #include "core/sweep_spec.h"
 
 struct engine;
@@ -80,6 +81,23 @@ void engine_summary(const struct engine *engine,
 /* The parsed spec of a sweep, for running its sampler; borrowed, immutable, valid for
  * the engine's life. */
 const struct sweep_spec *engine_spec(const struct engine *engine, uint32_t sweep);
+
+/* What the sweep's sampler may look at. Borrowed: valid and unchanged from FX_SUGGEST
+ * to its EV_SUGGESTED, and for an engine that only replays until the next record. */
+struct suggest_known engine_known(struct engine *engine, uint32_t sweep);
+
+/* The points of the trials below `before` that were open when the history had `rows`
+ * rows, by number, with room for `room` more; *len_out of them. Owned by the caller.
+ * Time grows with the number of trials. */
+struct open_points_of {
+    size_t rows;
+    uint32_t before;
+    uint32_t room;
+};
+double *engine_open_points(const struct engine *engine,
+                           uint32_t sweep,
+                           struct open_points_of of,
+                           size_t *len_out);
 
 /* Agents that are connected now, and attempts assigned to all agents. */
 size_t engine_agents_connected(const struct engine *engine);

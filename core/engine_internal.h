@@ -93,11 +93,15 @@ struct sweep {
     uint32_t enqueued_used;           /* points of spec->enqueued already created */
     uint32_t ended_base, failed_base; /* counts when it was last set running */
     struct trial *best;               /* NULL: none finished with a value */
+    struct history history;           /* ends of trials in their order */
     struct map_str names;             /* metric names reported so far, bounded */
     int64_t elapsed_ms;               /* time running, up to running_since */
     int64_t running_since_ms;         /* wall clock; 0: not running */
     /* not recorded: */
-    bool suggesting; /* FX_SUGGEST is out */
+    struct tried tried; /* points of the first tried_upto trials; empty when duplicates
+                           are allowed */
+    size_t tried_upto;
+    bool suggesting; /* FX_SUGGEST is out, the history is frozen */
     bool exhausted;  /* the sampler has no more points */
     bool rest_told;  /* FX_SWEEP_ENDED was sent for this state */
     bool blocked;    /* sched.c: no agent has room for it this round */
@@ -222,15 +226,6 @@ void engine_on_submit(struct engine *engine,
 void engine_on_steer(struct engine *engine,
                      const struct event *event,
                      struct effects *effects);
-void engine_create_trial(struct engine *engine,
-                         struct sweep *sweep,
-                         const double *x,
-                         uint64_t cursor,
-                         bool enqueued,
-                         struct effects *effects);
-void engine_on_suggested(struct engine *engine,
-                         const struct event *event,
-                         struct effects *effects);
 /* Brings every sweep to where its state says it should be: ends, stops, breaks,
  * notifies. Idempotent. */
 void engine_reconcile_sweeps(struct engine *engine, struct effects *effects);
@@ -249,6 +244,31 @@ int64_t sweep_elapsed_ms(const struct engine *engine, const struct sweep *sweep)
 bool sweep_is_over(const struct engine *engine,
                    const struct sweep *sweep,
                    const char **why_out);
+
+/* ---- engine_suggest.c ---- */
+
+struct new_trial {
+    const double *x;  /* the space's length */
+    uint64_t cursor;  /* sampler's, after this point */
+    uint64_t history; /* rows the sampler knew of */
+    bool enqueued;
+};
+
+void engine_create_trial(struct engine *engine,
+                         struct sweep *sweep,
+                         struct new_trial made,
+                         struct effects *effects);
+/* Asks for `count` points; nothing may be asked already. */
+void engine_ask_sampler(struct engine *engine,
+                        struct sweep *sweep,
+                        uint32_t count,
+                        struct effects *effects);
+void engine_on_suggested(struct engine *engine,
+                         const struct event *event,
+                         struct effects *effects);
+/* Adds the trial's present state to its sweep's history: apply.c, after it ended or was
+ * given back. */
+void sweep_learn(struct sweep *sweep, const struct trial *trial);
 
 /* ---- sched.c ---- */
 

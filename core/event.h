@@ -79,6 +79,7 @@ struct ev_log {
 struct ev_suggested {
     uint32_t sweep;
     uint32_t first;         /* number of the first suggested trial */
+    uint64_t history;       /* rows the sampler knew of: fx_suggest.history_len */
     size_t len;             /* points given; may be fewer than asked */
     const double *x;        /* len rows of the space's length */
     const uint64_t *cursor; /* sampler's cursor after each point */

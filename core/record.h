@@ -94,8 +94,9 @@ struct rec_param {
 struct rec_trial_created {
     const double *x; /* internal values, x_len of them */
     size_t x_len;
-    uint64_t cursor; /* sampler's cursor after this point */
-    bool enqueued;   /* came from the file's or user's list, not the sampler */
+    uint64_t cursor;  /* sampler's cursor after this point */
+    uint64_t history; /* rows of the sweep's history that the sampler knew of */
+    bool enqueued;    /* came from the file's or user's list, not the sampler */
     struct run_id run_id;
     const struct rec_param *params; /* the active parameters as people see them */
     size_t params_len;

@@ -7,8 +7,9 @@
  *
  * A suggestion is derived from what is stored before it, the stored cursor included, as
  * a restarted coordinator would do. So a changed point is one difference; a changed
- * cursor may show again in the point after it. A decision that depends on history
- * (learning samplers, pruners) adds its branch to check_decision.
+ * cursor may show again in the point after it. What a learning sampler knew is named by
+ * the number of rows stored with the trial. A pruner's decisions will be a branch of
+ * check_decision.
  */
 #include "core/replay_check.h"
 
@@ -32,7 +33,6 @@ struct replay_check {
     bool misfit;                   /* a record did not fit: the engine hears no more */
     uint32_t sweep;                /* key; 0: its record has not come yet */
     const struct sweep_spec *spec; /* of the engine; NULL: not known or not readable */
-    double *x;                     /* room for one point, owned; NULL without spec */
     uint64_t cursor;               /* stored with the trial before */
     size_t enqueued_used;          /* points of the file's list that were created */
     struct replay_summary summary;
@@ -57,7 +57,6 @@ void replay_check_destroy(struct replay_check *check)
         return;
     }
     engine_destroy(check->engine);
-    mem_free(check->x);
     mem_free(check);
 }
 
@@ -177,19 +176,33 @@ static void check_enqueued(struct replay_check *check, const struct record *reco
 static void check_suggested(struct replay_check *check, const struct record *record)
 {
     const struct sweep_spec *spec = check->spec;
-    struct suggest_request request = { .space = spec->space,
-                                       .seed = spec->seed,
-                                       .trial = record->key.trial,
-                                       .cursor = check->cursor };
-    uint64_t cursor = 0;
-    struct err err = { 0 };
-    if (spec->sampler->suggest(&request, check->x, &cursor, &err) == ERR_OK) {
-        compare_point(check, record, check->x);
-        compare_cursor(check, record, cursor);
-    } else {
-        tell_none(check, record, err.msg);
-    }
+    struct suggest_known known = engine_known(check->engine, check->sweep);
+    struct fx_suggest ask = { .sweep = check->sweep,
+                              .first = record->key.trial,
+                              .count = 1,
+                              .cursor = check->cursor,
+                              .history_len = record->as.trial_created.history };
     check->cursor = record->as.trial_created.cursor;
+    if (ask.history_len > known.history->len) {
+        tell_none(check, record, "it claims to know more trials than had ended");
+        return;
+    }
+    if (spec->sampler->learns) {
+        struct open_points_of of = { .rows = ask.history_len,
+                                     .before = ask.first,
+                                     .room = 1 };
+        ask.open = engine_open_points(check->engine, check->sweep, of, &ask.open_len);
+    }
+    struct suggest_answer answer;
+    suggest_find(&known, &ask, &answer);
+    if (answer.len == 1) {
+        compare_point(check, record, answer.x);
+        compare_cursor(check, record, answer.cursor[0]);
+    } else {
+        tell_none(check, record, answer.err.msg);
+    }
+    suggest_answer_fini(&answer);
+    mem_free(ask.open);
 }
 
 /* What later trials depend on, of one that is not compared. */
@@ -269,7 +282,6 @@ void replay_check_record(struct replay_check *check, const struct record *record
     bool fits = apply(check, record);
     if (first && fits && !check->misfit) {
         check->spec = engine_spec(check->engine, check->sweep);
-        check->x = mem_alloc_array(check->spec->space->len, sizeof *check->x);
     }
     if (fits) {
         check_decision(check, record);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sampler.c – looking a sampler up by name.
+/* sampler.c – looking a sampler up by name, and what a request says was tried.
  * Owns nothing. Knows the registry it is given. Does not know any algorithm. */
 #include "core/sampler.h"
 
@@ -14,4 +14,10 @@ const struct sampler_ops *sampler_find(const struct sampler_registry *registry,
         }
     }
     return NULL;
+}
+
+bool suggest_is_tried(const struct suggest_request *request, const double *x)
+{
+    return (request->tried != NULL && tried_has(request->tried, x, request->trial))
+           || (request->batch != NULL && tried_has(request->batch, x, request->trial));
 }

@@ -30,9 +30,13 @@ struct suggest_request {
     const double *open; /* points of the trials that are queued or running, by number;
                            open_len rows of space->len */
     size_t open_len;
-    const struct tried *tried; /* points below `trial` are not suggested again; NULL:
-                                  duplicates are allowed */
+    const struct tried *tried; /* NULL: duplicates are allowed; see suggest_is_tried */
+    const struct tried *batch; /* points found for trials that do not exist yet; NULL:
+                                  none */
 };
+
+/* True when the point x must not be suggested because it was before. */
+bool suggest_is_tried(const struct suggest_request *request, const double *x);
 
 struct sampler_ops {
     const char *name;

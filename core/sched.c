@@ -382,9 +382,11 @@ create_enqueued(struct engine *engine, struct sweep *sweep, struct effects *effe
     size_t stride = sweep->spec->space->len;
     for (uint64_t n = queue_lacks(engine, sweep); n > 0 && enqueued_left(sweep) > 0;
          n--) {
-        engine_create_trial(engine, sweep,
-                            sweep->spec->enqueued + sweep->enqueued_used * stride,
-                            sweep->cursor, true, effects);
+        struct new_trial made = { .x = sweep->spec->enqueued
+                                       + sweep->enqueued_used * stride,
+                                  .cursor = sweep->cursor,
+                                  .enqueued = true };
+        engine_create_trial(engine, sweep, made, effects);
     }
 }
 
@@ -398,13 +400,7 @@ ask_sampler(struct engine *engine, struct sweep *sweep, struct effects *effects)
     if (n == 0) {
         return;
     }
-    sweep->suggesting = true;
-    struct effect effect = { .kind = FX_SUGGEST,
-                             .as.suggest = { .sweep = sweep->key,
-                                             .first = (uint32_t)sweep->trials.len,
-                                             .count = (uint32_t)n,
-                                             .cursor = sweep->cursor } };
-    vec_push(&effects->list, effect);
+    engine_ask_sampler(engine, sweep, (uint32_t)n, effects);
 }
 
 typedef void (*sweep_fn)(struct engine *engine,

@@ -282,6 +282,18 @@ static void put_lists(const struct sweep_spec *spec, struct strbuf *out)
     }
 }
 
+static void put_search(const struct sweep_spec *spec, struct strbuf *out)
+{
+    const struct sampler_ops *ops = spec->sampler;
+    strbuf_addf(out, "search: {sampler: %s", ops->name);
+    for (size_t i = 0; i < ops->options_len; i++) {
+        strbuf_addf(out, ", %s: ", ops->options[i].name);
+        option_print(&ops->options[i], spec->sampler_options[i], out);
+    }
+    strbuf_addf(out, ", seed: %" PRIu64 ", duplicates: %s}\n", spec->seed,
+                spec->avoid_duplicates ? "avoid" : "allow");
+}
+
 void sweep_spec_print(const struct sweep_spec *spec, struct strbuf *out)
 {
     strbuf_adds(out, "sweep: 1\nname: ");
@@ -293,8 +305,7 @@ void sweep_spec_print(const struct sweep_spec *spec, struct strbuf *out)
     strbuf_addf(out, ", goal: %s, read: %s}\n", goal_name(spec->objective.goal),
                 objective_read_name(spec->objective.read));
     put_space(spec->space, out);
-    strbuf_addf(out, "search: {sampler: %s, seed: %" PRIu64 ", duplicates: allow}\n",
-                spec->sampler->name, spec->seed);
+    put_search(spec, out);
     strbuf_adds(out, "stop: {pruner: none}\n");
     put_budget(&spec->budget, out);
     put_run(&spec->run, out);

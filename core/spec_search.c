@@ -5,10 +5,12 @@
 #include "core/spec_sections.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/vec.h"
 #include "core/expr.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- search ---- */
@@ -62,19 +64,110 @@ read_seed(const struct spec_reader *r, const struct yaml_node *node, uint64_t *s
     return ERR_OK;
 }
 
-static enum err_code read_duplicates(const struct spec_reader *r,
-                                     const struct yaml_node *node)
+static enum err_code
+read_duplicates(const struct spec_reader *r, const struct yaml_node *node, bool *avoid)
 {
     static const char *const words[] = { "allow", "avoid" };
-    size_t which = 0;
+    size_t which = *avoid ? 1 : 0;
     enum err_code code =
         spec_word(r, node, "search.duplicates", words, ARRAY_LEN(words), &which);
-    if (code == ERR_OK && which == 1) {
-        return spec_unsupported(r, node,
-                                "'search.duplicates: avoid' is not available yet, use "
-                                "allow");
+    *avoid = which == 1;
+    return code;
+}
+
+/* ---- options of the sampler ---- */
+
+static enum err_code read_number(const struct spec_reader *r,
+                                 const struct yaml_node *node,
+                                 const char *what,
+                                 const struct option_def *def,
+                                 double *value)
+{
+    enum err_code code = spec_f64(r, node, what, value);
+    if (code != ERR_OK) {
+        return code;
+    }
+    bool whole = def->kind != OPTION_INT || *value == floor(*value);
+    if (whole && *value >= def->low && *value <= def->high) {
+        return ERR_OK;
+    }
+    char low[NUM_TEXT_SIZE];
+    char high[NUM_TEXT_SIZE];
+    num_format_f64(def->low, low);
+    num_format_f64(def->high, high);
+    return spec_fail(r, node, "'%s' must be %s from %s to %s", what,
+                     def->kind == OPTION_INT ? "an integer" : "a number", low, high);
+}
+
+static enum err_code read_option(const struct spec_reader *r,
+                                 const struct yaml_node *node,
+                                 const struct option_def *def,
+                                 double *value)
+{
+    char what[NAME_BYTES_MAX];
+    snprintf(what, sizeof what, "search.%s", def->name);
+    enum err_code code = ERR_OK;
+    switch (def->kind) {
+    case OPTION_BOOL: {
+        bool on = false;
+        code = spec_bool(r, node, what, &on);
+        *value = on ? 1 : 0;
+        return code;
+    }
+    case OPTION_WORD: {
+        size_t which = 0;
+        code = spec_word(r, node, what, def->words, def->words_len, &which);
+        *value = (double)which;
+        return code;
+    }
+    case OPTION_INT:
+    case OPTION_FLOAT:
+        return read_number(r, node, what, def, value);
+    case OPTION_KIND_NR:
+        break;
+    }
+    UNREACHABLE();
+}
+
+static enum err_code read_options(const struct spec_reader *r,
+                                  const struct yaml_node *node,
+                                  struct sweep_spec *spec)
+{
+    const struct sampler_ops *ops = spec->sampler;
+    enum err_code code = ERR_OK;
+    for (size_t i = 0; i < ops->options_len && code == ERR_OK; i++) {
+        const struct yaml_node *item = yaml_get(node, ops->options[i].name);
+        if (item != NULL) {
+            code = read_option(r, item, &ops->options[i], &spec->sampler_options[i]);
+        }
     }
     return code;
+}
+
+static enum err_code check_keys(const struct spec_reader *r,
+                                const struct yaml_node *node,
+                                const struct sampler_ops *ops)
+{
+    static const char *const always[] = { "sampler", "seed", "duplicates" };
+    AUTO_VEC VEC(const char *) keys = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(always); i++) {
+        vec_push(&keys, always[i]);
+    }
+    for (size_t i = 0; i < ops->options_len; i++) {
+        vec_push(&keys, ops->options[i].name);
+    }
+    return spec_known_keys(r, node, "search", keys.ptr, keys.len);
+}
+
+/* Presets that depend on the rest of the file. */
+static void preset_search(struct sweep_spec *spec, const struct sampler_ops *ops)
+{
+    spec->sampler = ops;
+    mem_free(spec->sampler_options);
+    spec->sampler_options =
+        mem_alloc_array(ops->options_len, sizeof *spec->sampler_options);
+    option_presets(ops->options, ops->options_len, spec->sampler_options);
+    spec->avoid_duplicates = space_size(spec->space) != 0;
 }
 
 enum err_code spec_read_search(const struct spec_reader *r,
@@ -82,10 +175,10 @@ enum err_code spec_read_search(const struct spec_reader *r,
                                const struct sampler_registry *samplers,
                                struct sweep_spec *spec)
 {
-    static const char *const keys[] = { "sampler", "seed", "duplicates" };
     /* 53 bits, so that every reader of JSON keeps it exactly. */
     spec->seed = str_hash64(str_from(spec->name)) >> 11;
-    spec->sampler = sampler_find(samplers, "random");
+    const struct sampler_ops *ops = sampler_find(samplers, "random");
+    preset_search(spec, ops);
     if (node == NULL) {
         return ERR_OK;
     }
@@ -93,10 +186,14 @@ enum err_code spec_read_search(const struct spec_reader *r,
     enum err_code code = ERR_OK;
     /* The sampler first: options of one we do not know are not the mistake. */
     if (item != NULL) {
-        code = find_sampler(r, item, samplers, &spec->sampler);
+        code = find_sampler(r, item, samplers, &ops);
     }
     if (code == ERR_OK) {
-        code = spec_known_keys(r, node, "search", keys, ARRAY_LEN(keys));
+        preset_search(spec, ops);
+        code = check_keys(r, node, ops);
+    }
+    if (code == ERR_OK) {
+        code = read_options(r, node, spec);
     }
     if (code == ERR_OK && item != NULL) {
         code = check_sampler(r, item, spec);
@@ -106,7 +203,9 @@ enum err_code spec_read_search(const struct spec_reader *r,
         code = read_seed(r, item, &spec->seed);
     }
     item = yaml_get(node, "duplicates");
-    return code == ERR_OK && item != NULL ? read_duplicates(r, item) : code;
+    return code == ERR_OK && item != NULL
+               ? read_duplicates(r, item, &spec->avoid_duplicates)
+               : code;
 }
 
 /* ---- enqueue ---- */

@@ -301,6 +301,7 @@ void sweep_spec_destroy(struct sweep_spec *spec)
     mem_free(spec->metrics);
     mem_free(spec->tags);
     mem_free(spec->enqueued);
+    mem_free(spec->sampler_options);
     mem_free(spec->project.path);
     mem_free(spec->project.entry);
     mem_free(spec->objective.metric);
@@ -318,6 +319,10 @@ uint64_t sweep_spec_trials(const struct sweep_spec *spec)
     uint64_t wanted = spec->budget.trials;
     if (offered != 0) {
         offered = num_add_sat_u64(offered, spec->enqueued_len);
+    }
+    uint64_t points = spec->avoid_duplicates ? space_size(spec->space) : 0;
+    if (points != 0 && (offered == 0 || points < offered)) {
+        offered = points;
     }
     if (offered == 0 || wanted == 0) {
         return offered + wanted;

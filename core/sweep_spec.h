@@ -101,7 +101,9 @@ struct sweep_spec {
     struct objective objective;
     struct space *space;
     const struct sampler_ops *sampler;
-    uint64_t seed; /* drawn from the name's hash when not given */
+    double *sampler_options; /* one for each of sampler->options, owned */
+    bool avoid_duplicates;   /* no point is tried twice */
+    uint64_t seed;           /* drawn from the name's hash when not given */
     struct budget budget;
     struct run_options run;
     struct metric_source *metrics;
@@ -149,8 +151,9 @@ size_t sweep_spec_diff(const struct sweep_spec *a,
                        const struct sweep_spec *b,
                        struct strbuf *keys);
 
-/* Number of trials the sweep will try: the lesser of the budget and what the sampler
- * can give; 0 when only time bounds it. */
+/* Number of trials the sweep will try, or a bound of it where conditions and forbidden
+ * points make a finite space smaller: the lesser of the budget and what the sampler can
+ * give; 0 when only time bounds it. */
 uint64_t sweep_spec_trials(const struct sweep_spec *spec);
 
 /* True when value a is better than b for this objective. NaN is worse than anything. */

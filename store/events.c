@@ -8,7 +8,7 @@
  *   SWEEP_CREATED   -            -       -          tags         -      strings
  *   SWEEP_STATE     sweep state  -       -          -            -      -
  *   AGENT           -            -       boot       pid          -      slots, id, host
- *   TRIAL_CREATED   -            -       cursor     -            -      x (doubles)
+ *   TRIAL_CREATED   -            -       cursor     history      -      x (doubles)
  *   ASSIGNED        -            -       boot       gpu mask     -      -
  *   STARTED         -            -       time (ms)  pid          -      -
  *   STOP_REQUESTED  -            reason  -          -            -      -
@@ -119,6 +119,7 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
     case REC_TRIAL_CREATED:
         row->flags = flag(record->as.trial_created.enqueued, EVENT_ENQUEUED);
         row->number = record->as.trial_created.cursor;
+        row->number2 = record->as.trial_created.history;
         blob_put_f64s(blob, record->as.trial_created.x, record->as.trial_created.x_len);
         return;
     case REC_ASSIGNED:
@@ -269,6 +270,7 @@ static void get_trial(struct stmt *row,
     out->x = scratch->x.ptr;
     out->x_len = scratch->x.len;
     out->cursor = col_u64(row, COL_NUMBER);
+    out->history = col_u64(row, COL_NUMBER2);
     out->enqueued = has_flag(row, EVENT_ENQUEUED);
 }
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/compiler.h"
+#include "base/mem.h"
 #include "tests/lib/test.h"
 
 static enum err_code counting_suggest(const struct suggest_request *request,
@@ -28,13 +30,55 @@ static const struct sampler_ops counting = {
     .immediate = true,
     .suggest = counting_suggest,
 };
-static const struct sampler_ops *const counting_list[] = { &counting };
-static const struct sampler_registry counting_registry = { counting_list, 1 };
+
+/* What it knew is its answer: 1000 * rows of the history + 10 * open trials + offset,
+ * less what stands in the way of finding a point twice. */
+static enum err_code learning_suggest(const struct suggest_request *request,
+                                      double *x_out,
+                                      uint64_t *cursor_out,
+                                      struct err *err)
+{
+    double known = 1000 * (double)request->history_len + 10 * (double)request->open_len;
+    UNUSED(err);
+    for (size_t i = 0; i < request->space->len; i++) {
+        x_out[i] = space_snap(request->space, i, known + request->options[0]);
+    }
+    *cursor_out = request->cursor;
+    const struct param *first = &request->space->params[0];
+    double left = first->high - first->low;
+    while (suggest_is_tried(request, x_out)) {
+        if (left-- == 0) {
+            return ERR_NOTFOUND;
+        }
+        x_out[0] = x_out[0] == first->high ? first->low : x_out[0] + 1;
+    }
+    return ERR_OK;
+}
+
+static const char *const moods[] = { "calm", "wild" };
+static const struct option_def learning_options[] = {
+    { .name = "offset", .kind = OPTION_INT, .low = 0, .high = 9 },
+    { .name = "share", .kind = OPTION_FLOAT, .preset = 0.25, .low = 0, .high = 1 },
+    { .name = "eager", .kind = OPTION_BOOL, .preset = 1 },
+    { .name = "mood", .kind = OPTION_WORD, .words = moods, .words_len = 2 },
+};
+
+static const struct sampler_ops learning = {
+    .name = "learning",
+    .summary = "says what it knows",
+    .learns = true,
+    .options = learning_options,
+    .options_len = ARRAY_LEN(learning_options),
+    .suggest = learning_suggest,
+};
+
+static const struct sampler_ops *const rig_list[] = { &counting, &learning };
+const struct sampler_registry rig_samplers = { rig_list, ARRAY_LEN(rig_list) };
 
 static struct engine *make_engine(void)
 {
     struct engine_config config = { .lease_ms = RIG_LEASE_MS,
-                                    .samplers = &counting_registry,
+                                    .samplers = &rig_samplers,
                                     .home_id = "00000000000000000000000000000001",
                                     .next_run_key = 1 };
     return engine_create(&config);
@@ -47,11 +91,19 @@ void rig_init(struct rig *rig)
     rig_step(rig, (struct event){ .kind = EV_START });
 }
 
+static void forget_suggests(struct rig *rig)
+{
+    for (size_t i = 0; i < rig->suggests.len; i++) {
+        mem_free(rig->suggests.ptr[i].open);
+    }
+    vec_reset(&rig->suggests);
+}
+
 void rig_clear(struct rig *rig)
 {
     vec_reset(&rig->sent);
     vec_reset(&rig->ended);
-    vec_reset(&rig->suggests);
+    forget_suggests(rig);
     rig->reply_code = ERR_OK;
     rig->reply[0] = '\0';
 }
@@ -65,11 +117,26 @@ void rig_fini(struct rig *rig)
     vec_fini(&rig->records);
     vec_fini(&rig->sent);
     vec_fini(&rig->ended);
+    forget_suggests(rig);
     vec_fini(&rig->suggests);
+}
+
+static void answer_learning(struct rig *rig, const struct fx_suggest *ask)
+{
+    struct suggest_known known = engine_known(rig->engine, ask->sweep);
+    struct suggest_answer answer;
+    suggest_find(&known, ask, &answer);
+    rig_step(rig, (struct event){ .kind = EV_SUGGESTED,
+                                  .as.suggested = suggest_answer_event(ask, &answer) });
+    suggest_answer_fini(&answer);
 }
 
 static void answer(struct rig *rig, struct fx_suggest ask)
 {
+    if (engine_spec(rig->engine, ask.sweep)->sampler == &learning) {
+        answer_learning(rig, &ask);
+        return;
+    }
     const struct sweep_spec *spec = engine_spec(rig->engine, ask.sweep);
     size_t stride = spec->space->len;
     double *x = mem_alloc_array(ask.count * stride, sizeof *x);
@@ -87,6 +154,7 @@ static void answer(struct rig *rig, struct fx_suggest ask)
     rig_step(rig, (struct event){ .kind = EV_SUGGESTED,
                                   .as.suggested = { .sweep = ask.sweep,
                                                     .first = ask.first,
+                                                    .history = ask.history_len,
                                                     .len = len,
                                                     .x = x,
                                                     .cursor = cursor,
@@ -111,6 +179,7 @@ static void take_effect(struct rig *rig, struct effect *effect)
         return;
     case FX_SUGGEST:
         vec_push(&rig->suggests, effect->as.suggest);
+        effect->as.suggest.open = NULL;
         return;
     case FX_REPLY:
         rig->reply_code = effect->as.reply.code;

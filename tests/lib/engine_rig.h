@@ -19,6 +19,10 @@
 
 #define RIG_LEASE_MS 30000
 
+/* "random" counts up; "learning" says in its points what it knew and has an option of
+ * each kind. */
+extern const struct sampler_registry rig_samplers;
+
 struct rig_sent {
     uint64_t peer;
     struct message message; /* what it owned has been released: look at plain members */

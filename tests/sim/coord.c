@@ -103,6 +103,9 @@ void coord_destroy(struct coord *coord)
     home_destroy(coord->home);
     pending_forget(coord);
     vec_fini(&coord->pending);
+    for (size_t i = 0; i < coord->jobs.len; i++) {
+        mem_free(coord->jobs.ptr[i].open);
+    }
     vec_fini(&coord->jobs);
     mem_free(coord);
 }
@@ -264,7 +267,7 @@ static void arm_tick(struct sim *sim)
 
 static void on_suggest(struct sim *sim, uint64_t life, uint64_t job);
 
-static void effect_run(struct sim *sim, const struct effect *effect)
+static void effect_run(struct sim *sim, struct effect *effect)
 {
     struct coord *coord = sim->coord;
     switch (effect->kind) {
@@ -274,6 +277,7 @@ static void effect_run(struct sim *sim, const struct effect *effect)
         return;
     case FX_SUGGEST:
         vec_push(&coord->jobs, effect->as.suggest);
+        effect->as.suggest.open = NULL;
         sim_in_ms(sim, rng_between(&coord->rng, 0, 20), on_suggest, coord->life,
                   coord->jobs.len - 1);
         return;
@@ -337,32 +341,16 @@ static void on_suggest(struct sim *sim, uint64_t life, uint64_t job)
     if (!coord->up || coord->life != life) {
         return;
     }
-    struct fx_suggest ask = coord->jobs.ptr[job];
-    const struct sweep_spec *spec = engine_spec(coord->engine, ask.sweep);
-    size_t stride = spec->space->len;
-    AUTO_FREE double *x = mem_alloc_array(ask.count * stride, sizeof *x);
-    AUTO_FREE uint64_t *cursor = mem_alloc_array(ask.count, sizeof *cursor);
-    struct suggest_request request = { .space = spec->space,
-                                       .seed = spec->seed,
-                                       .cursor = ask.cursor };
+    struct fx_suggest *ask = &coord->jobs.ptr[job];
+    struct suggest_known known = engine_known(coord->engine, ask->sweep);
+    struct suggest_answer answer;
+    suggest_find(&known, ask, &answer);
     struct event event = event_now(sim, EV_SUGGESTED);
-    struct ev_suggested *out = &event.as.suggested;
-    *out = (struct ev_suggested){
-        .sweep = ask.sweep, .first = ask.first, .x = x, .cursor = cursor
-    };
-    struct err err = { 0 };
-    for (; out->len < ask.count && !out->exhausted; out->len++) {
-        request.trial = ask.first + (uint32_t)out->len;
-        enum err_code code = spec->sampler->suggest(&request, x + out->len * stride,
-                                                    &cursor[out->len], &err);
-        if (code != ERR_OK) {
-            out->exhausted = code == ERR_NOTFOUND;
-            out->error = code == ERR_NOTFOUND ? NULL : err.msg;
-            break;
-        }
-        request.cursor = cursor[out->len];
-    }
+    event.as.suggested = suggest_answer_event(ask, &answer);
     step(sim, &event);
+    suggest_answer_fini(&answer);
+    mem_free(ask->open);
+    ask->open = NULL;
     settle(sim);
 }
 

@@ -89,6 +89,24 @@ static int64_t queue_head_of(const struct sweep *sweep)
                         : -1;
 }
 
+/* The order of the ends; rows that wait at the running side come last in it. */
+static uint32_t history_trial(const struct history *history, size_t i)
+{
+    return i < history->len ? history->trial[i]
+                            : history->waiting[i - history->len].trial;
+}
+
+static void compare_histories(struct compare *compare,
+                              const struct history *a,
+                              const struct history *b)
+{
+    size_t len = history_total(a);
+    expect(compare, "rows of the history", (int64_t)len, (int64_t)history_total(b));
+    for (size_t i = 0; i < len && compare->same; i++) {
+        expect(compare, "row of the history", history_trial(a, i), history_trial(b, i));
+    }
+}
+
 static void
 compare_sweeps(struct compare *compare, const struct sweep *a, const struct sweep *b)
 {
@@ -115,6 +133,9 @@ compare_sweeps(struct compare *compare, const struct sweep *a, const struct swee
         compare_trials(compare, a->trials.ptr[i], b->trials.ptr[i]);
     }
     compare->place[1] = 0;
+    if (compare->same) {
+        compare_histories(compare, &a->history, &b->history);
+    }
 }
 
 static void
