@@ -44,6 +44,8 @@
 #define TRIALS_MAX 100000000
 /* Attempts of one trial; a retry budget beyond it is a mistake in the file. */
 #define ATTEMPTS_MAX 1000
+/* Trials and ranges of trials named in one `retry`. */
+#define RETRY_RANGES_MAX 64
 /* Points tried first. */
 #define ENQUEUE_MAX 100000
 /* `forbid` expressions. */

@@ -13,6 +13,7 @@ int cmd_agent(const struct opts *opts);
 int cmd_submit(const struct opts *opts);
 int cmd_pause(const struct opts *opts);
 int cmd_resume(const struct opts *opts);
+int cmd_retry(const struct opts *opts);
 int cmd_stop(const struct opts *opts);
 int cmd_ls(const struct opts *opts);
 int cmd_show(const struct opts *opts);

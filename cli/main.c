@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/str.h"
 #include "cli/cmd.h"
 #include "cli/output.h"
@@ -70,6 +71,24 @@ static const struct verb verbs[] = {
       .text = "Running attempts get TERM, the file's grace, KILL; with --drain they end by\n"
               "themselves.\n\n" REF_TEXT,
       .example = "  winnow stop last --drain\n" },
+    { .name = "retry", .fn = cmd_retry, .args = "SWEEP [TRIAL...]", .args_min = 1,
+      .args_max = 1 + RETRY_RANGES_MAX,
+      .options = LOOK | OPT_BIT(STATE) | OPT_BIT(WHERE) | OPT_BIT(DRY_RUN),
+      .summary = "run failed or cancelled trials again",
+      .text = "The same trials, with the same numbers and parameters, run as new attempts; their\n"
+              "limits of run.retry begin anew. Without more, these are all failed trials. TRIAL\n"
+              "is a number or a range, as 7 or 3-9, and may be cancelled too. --state is failed,\n"
+              "cancelled or failed,cancelled. A sweep that had ended runs again until they are\n"
+              "done; a used-up budget does not stop them, and nothing else is begun. A paused\n"
+              "sweep stays paused. With a home that no process holds they wait for `resume`.\n"
+              "\n"
+              "EXPR is as `when` in the sweep file, over the parameters and three words: `state`,\n"
+              "`number`, and `end`, which says how the newest attempt ended: exited (status 0\n"
+              "without the objective), failed, cancelled, lost, preempted, timeout or oom.\n"
+              "\n" REF_TEXT,
+      .example = "  winnow retry last\n"
+                 "  winnow retry last 3 7-9\n"
+                 "  winnow retry svm --where 'end in [lost, oom] and C > 10' --dry-run\n" },
     { .name = "ls", .fn = cmd_ls, .options = LOOK,
       .summary = "list sweeps, newest first", .example = "  winnow ls -o json\n" },
     { .name = "show", .fn = cmd_show, .args = "[REF]", .args_max = 1, .options = LOOK,

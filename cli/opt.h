@@ -35,6 +35,8 @@
     X(ATTEMPT, "attempt", 0, "N", "this attempt instead of the newest")                \
     X(TREE, "tree", 0, NULL, "show children below their parents")                      \
     X(STATE, "state", 0, "STATE", "only trials in this state")                         \
+    X(WHERE, "where", 0, "EXPR", "only trials of which the expression is true")        \
+    X(DRY_RUN, "dry-run", 0, NULL, "say what would be done and do nothing")            \
     X(LIMIT, "limit", 'n', "N", "at most so many rows")                                \
     X(CHECK, "check", 0, NULL, "derive again and name the differences")                \
     X(SEED, "seed", 0, "S", "what the faults are drawn from (default: drawn)")         \
@@ -51,7 +53,7 @@ enum opt_id {
 #define OPT_BIT(id) ((uint64_t)1 << (OPT_##id))
 
 /* Positional arguments that a verb can take. */
-#define OPT_ARGS_MAX 4
+#define OPT_ARGS_MAX 65
 
 /* A parsed command line. Borrowed from argv. */
 struct opts {

@@ -138,10 +138,36 @@ static const char *steer_name(enum steer_verb verb)
         return "resume";
     case STEER_STOP:
         return "stop";
+    case STEER_RETRY:
+        return "retry";
     case STEER_VERB_NR:
         break;
     }
     UNREACHABLE();
+}
+
+static void retry_args(const struct steer_retry *retry, json_t *args)
+{
+    json_t *states = json_array();
+    json_t *trials = json_array();
+    for (unsigned i = 0; i < TRIAL_STATE_NR; i++) {
+        if ((retry->states >> i & 1u) != 0) {
+            json_array_append_new(states,
+                                  json_string(trial_state_name((enum trial_state)i)));
+        }
+    }
+    for (size_t i = 0; i < retry->ranges_len; i++) {
+        json_t *pair = json_array();
+        json_array_append_new(pair, json_integer(retry->ranges[i].first));
+        json_array_append_new(pair, json_integer(retry->ranges[i].last));
+        json_array_append_new(trials, pair);
+    }
+    json_put(args, "states", states);
+    json_put(args, "trials", trials);
+    json_put_bool(args, "dry_run", retry->dry_run);
+    if (retry->where != NULL) {
+        json_put_str(args, "where", retry->where);
+    }
 }
 
 static json_t *steer_args(const struct ev_steer *steer)
@@ -151,6 +177,9 @@ static json_t *steer_args(const struct ev_steer *steer)
     json_put_str(args, "cause", steer->cause);
     if (steer->verb == STEER_STOP) {
         json_put_bool(args, "drain", steer->drain);
+    }
+    if (steer->verb == STEER_RETRY) {
+        retry_args(&steer->retry, args);
     }
     return args;
 }

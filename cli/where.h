@@ -53,8 +53,8 @@ enum err_code where_request(const struct where *where,
                             json_t **out,
                             struct err *err) MUST_USE;
 
-/* Pauses, resumes or stops: through whoever holds the place, else the home itself.
- * *held_out (may be NULL) says whether some process holds it. */
+/* Pauses, resumes, stops or retries: through whoever holds the place, else the home
+ * itself. *held_out (may be NULL) says whether some process holds it. */
 enum err_code where_steer(const struct where *where,
                           const struct ev_steer *steer,
                           bool *held_out,

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "coordinator/coordinator_internal.h"
 
@@ -51,6 +52,7 @@ void coordinator_steer(struct coordinator *c,
                        coordinator_reply_fn reply,
                        void *reply_ctx)
 {
+    ASSERT(steer->verb != STEER_RETRY); /* what it borrows is not copied */
     struct call *call = call_create(reply, reply_ctx);
     call->steer = *steer;
     call->steer.sweep = mem_strdup(steer->sweep);

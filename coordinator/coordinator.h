@@ -92,7 +92,8 @@ void coordinator_submit(struct coordinator *c,
                         coordinator_reply_fn reply,
                         void *reply_ctx);
 
-/* Pauses, resumes or stops a sweep; copies everything. reply may be NULL. */
+/* Pauses, resumes or stops a sweep (does not retry); copies everything. reply may be
+ * NULL. */
 void coordinator_steer(struct coordinator *c,
                        const struct ev_steer *steer,
                        coordinator_reply_fn reply,

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/sys/clock.h"
 #include "coordinator/coordinator_internal.h"
 #include "coordinator/replies.h"
@@ -181,6 +182,19 @@ static enum err_code on_submit(const struct request *request, struct err *err)
     return code;
 }
 
+/* Which sweep, and why. */
+static enum err_code read_target(json_t *args, struct ev_steer *ev, struct err *err)
+{
+    enum err_code code = json_get_str(args, "sweep", "", &ev->sweep, err);
+    if (code == ERR_OK) {
+        code = json_opt_str(args, "cause", "", &ev->cause, err);
+    }
+    if (code == ERR_OK && strlen(ev->cause) > CAUSE_BYTES_MAX) {
+        code = err_set(err, ERR_TOOBIG, "cause: more than %d bytes", CAUSE_BYTES_MAX);
+    }
+    return code;
+}
+
 static enum err_code
 steer(const struct request *request, enum steer_verb verb, struct err *err)
 {
@@ -189,19 +203,89 @@ steer(const struct request *request, enum steer_verb verb, struct err *err)
     struct ev_steer ev = { .verb = verb, .cause = "by user" };
     enum err_code code = members_check(args, KNOWN, err);
     if (code == ERR_OK) {
-        code = json_get_str(args, "sweep", "", &ev.sweep, err);
-    }
-    if (code == ERR_OK) {
-        code = json_opt_str(args, "cause", "", &ev.cause, err);
+        code = read_target(args, &ev, err);
     }
     if (code == ERR_OK) {
         code = json_opt_bool(args, "drain", "", &ev.drain, err);
     }
-    if (code == ERR_OK && strlen(ev.cause) > CAUSE_BYTES_MAX) {
-        code = err_set(err, ERR_TOOBIG, "cause: more than %d bytes", CAUSE_BYTES_MAX);
-    }
     if (code == ERR_OK && ev.drain && verb != STEER_STOP) {
         code = err_set(err, ERR_INVALID, "drain: only 'stop' takes it");
+    }
+    if (code == ERR_OK) {
+        struct pending pending = request_pending(request);
+        requests_steer(request->c, &ev, &pending);
+    }
+    return code;
+}
+
+/* "trials": [[first, last], …] */
+static enum err_code read_ranges(json_t *args,
+                                 struct trial_range ranges[RETRY_RANGES_MAX],
+                                 size_t *len_out,
+                                 struct err *err)
+{
+    const json_t *list = NULL;
+    enum err_code code = json_opt_array(args, "trials", "", &list, err);
+    size_t len = list != NULL ? json_array_size(list) : 0;
+    if (code == ERR_OK && len > RETRY_RANGES_MAX) {
+        code =
+            err_set(err, ERR_TOOBIG, "trials: more than %d ranges", RETRY_RANGES_MAX);
+    }
+    for (size_t i = 0; i < len && code == ERR_OK; i++) {
+        const json_t *pair = json_array_get(list, i);
+        const json_t *first = json_array_get(pair, 0);
+        const json_t *last = json_array_get(pair, 1);
+        bool good =
+            json_is_integer(first) && json_is_integer(last)
+            && u32_from_i64(json_integer_value(first), &ranges[i].first) == ERR_OK
+            && u32_from_i64(json_integer_value(last), &ranges[i].last) == ERR_OK;
+        if (!good) {
+            code = err_set(err, ERR_INVALID, "trials[%zu]: expected two numbers", i);
+        }
+    }
+    *len_out = len;
+    return code;
+}
+
+/* "states": ["failed", …] */
+static enum err_code read_states(json_t *args, unsigned *states_out, struct err *err)
+{
+    const json_t *list = NULL;
+    enum err_code code = json_opt_array(args, "states", "", &list, err);
+    size_t len = list != NULL ? json_array_size(list) : 0;
+    for (size_t i = 0; i < len && code == ERR_OK; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        enum trial_state state = TRIAL_STATE_NR;
+        code = trial_state_parse(text != NULL ? text : "", &state, err);
+        *states_out |= code == ERR_OK ? 1u << state : 0;
+    }
+    return code;
+}
+
+static enum err_code on_retry(const struct request *request, struct err *err)
+{
+    static const char *const KNOWN[] = { "sweep",  "cause",   "states", "where",
+                                         "trials", "dry_run", NULL };
+    json_t *args = request->args;
+    struct trial_range ranges[RETRY_RANGES_MAX];
+    struct ev_steer ev = { .verb = STEER_RETRY,
+                           .cause = "retried by user",
+                           .retry.ranges = ranges };
+    enum err_code code = members_check(args, KNOWN, err);
+    if (code == ERR_OK) {
+        code = read_target(args, &ev, err);
+    }
+    if (code == ERR_OK) {
+        code = json_opt_str(args, "where", "", &ev.retry.where, err);
+    }
+    if (code == ERR_OK) {
+        code = json_opt_bool(args, "dry_run", "", &ev.retry.dry_run, err);
+    }
+    if (code == ERR_OK) {
+        code = read_states(args, &ev.retry.states, err);
+    }
+    if (code == ERR_OK) {
+        code = read_ranges(args, ranges, &ev.retry.ranges_len, err);
     }
     if (code == ERR_OK) {
         struct pending pending = request_pending(request);
@@ -247,6 +331,7 @@ static enum err_code on_query(const struct request *request, struct err *err)
     X(pause, on_pause)                                                                 \
     X(resume, on_resume)                                                               \
     X(stop, on_stop)                                                                   \
+    X(retry, on_retry)                                                                 \
     X(ls, on_query)                                                                    \
     X(show, on_query)                                                                  \
     X(trials, on_query)                                                                \

@@ -5,15 +5,21 @@
  *   version  {}                     {"program", "protocol": "1.0"}
  *   submit   {"text": the sweep file, "source"?: its name for messages,
  *             "mlproject"?: text of the project's MLproject, "directory": absolute
- * folder of the sweep file, "new"?: bool} pause    {"sweep": REF, "cause"?} resume
- * {"sweep": REF, "cause"?} stop     {"sweep": REF, "cause"?, "drain"?: bool} ls show
- * trials best runs metrics log progress resolve the look-ups of store/store.h, with its
- * arguments and answers
+ *             folder of the sweep file, "new"?: bool}
+ *   pause    {"sweep": REF, "cause"?}
+ *   resume   {"sweep": REF, "cause"?}
+ *   stop     {"sweep": REF, "cause"?, "drain"?: bool}
+ *   retry    {"sweep": REF, "cause"?, "trials"?: [[first, last], …], "states"?:
+ * ["failed", …], "where"?: expression, "dry_run"?: bool} ls show trials best runs
+ * metrics log progress resolve: the look-ups of store/store.h, with its arguments and
+ * answers
  *
  * submit and the steering verbs are answered after the commit with
  * {"id": run id of the sweep, "name", "status", "state"}; status is "created",
- * "resumed" or "finished" for submit, else "ok". Unknown members are errors. A client
- * has at most REQUESTS_PER_CLIENT_MAX requests open; more are answered ERR_AGAIN.
+ * "resumed" or "finished" for submit, else "ok" ("dry run" for such a retry). A retry's
+ * answer also has "retried", a count, and "trials", their numbers. Unknown members are
+ * errors. A client has at most REQUESTS_PER_CLIENT_MAX requests open; more are answered
+ * ERR_AGAIN.
  */
 #ifndef COORDINATOR_REQUESTS_H
 #define COORDINATOR_REQUESTS_H

@@ -14,7 +14,10 @@
  *                   └──┼────────────┘
  *                      │ ADOPTED: back to running with the suspect attempt
  *                      └ TRIAL_STATE: cancelled, or failed when it was lost too often
- */
+ *
+ * Nothing leads out of an end but TRIAL_STATE: from failed and cancelled back to
+ * queued, when the user, or what was learned of an agent, says that it should run
+ * again. */
 #include "core/engine_internal.h"
 
 #include <math.h>
@@ -36,14 +39,38 @@ static bool trial_edge_is_legal(enum trial_state from, enum trial_state to)
         return to == TRIAL_RUNNING || to == TRIAL_CANCELLED || to == TRIAL_FAILED;
     case TRIAL_RUNNING:
         return to != TRIAL_RUNNING;
-    case TRIAL_FINISHED:
-    case TRIAL_PRUNED:
     case TRIAL_FAILED:
     case TRIAL_CANCELLED:
+        return to == TRIAL_QUEUED;
+    case TRIAL_FINISHED:
+    case TRIAL_PRUNED:
     case TRIAL_STATE_NR:
         return false;
     }
     UNREACHABLE();
+}
+
+/* Enters the trial's state into the sweep's books, or takes it out of them. */
+static void trial_count(const struct trial *trial, uint32_t one)
+{
+    struct sweep *sweep = trial->sweep;
+    sweep->counts[trial->state] += one;
+    if (trial->retried) {
+        sweep->retried_open += one;
+        sweep->retried_queued += trial->state == TRIAL_QUEUED ? one : 0;
+    }
+}
+
+/* For the failure breaker. */
+static void trial_count_end(const struct trial *trial)
+{
+    struct sweep *sweep = trial->sweep;
+    if (trial->state == TRIAL_FAILED) {
+        sweep->failed_since++;
+    }
+    if (trial_state_is_final(trial->state) && trial->state != TRIAL_CANCELLED) {
+        sweep->ended_since++;
+    }
 }
 
 /* The only writer of trial->state. Retried trials go to the head of the queue. */
@@ -62,9 +89,11 @@ trial_move(struct trial *trial, enum trial_state to, struct err *err)
     if (trial->state == TRIAL_QUEUED) {
         list_remove(&sweep->queue, &trial->queue_node);
     }
-    sweep->counts[trial->state]--;
-    sweep->counts[to]++;
+    trial_count(trial, UINT32_MAX); /* minus one */
     trial->state = to;
+    trial->retried = trial->retried && !trial_state_is_final(to);
+    trial_count(trial, 1);
+    trial_count_end(trial);
     if (to == TRIAL_QUEUED) {
         list_add_head(&sweep->queue, &trial->queue_node);
     }
@@ -317,6 +346,24 @@ apply_sweep_created(struct engine *engine, const struct record *record, struct e
     return ERR_OK;
 }
 
+/* A sweep that had ended is among the active ones again, in order of creation. */
+static void sweep_activate(struct engine *engine, struct sweep *sweep)
+{
+    size_t at = engine->active.len;
+    while (at > 0 && engine->active.ptr[at - 1]->key > sweep->key) {
+        at--;
+    }
+    if (at > 0 && engine->active.ptr[at - 1] == sweep) {
+        return;
+    }
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
+    vec_push(&engine->active, sweep);
+    for (size_t i = engine->active.len - 1; i > at; i--) {
+        engine->active.ptr[i] = engine->active.ptr[i - 1];
+    }
+    engine->active.ptr[at] = sweep;
+}
+
 static enum err_code
 apply_sweep_state(struct engine *engine, const struct record *record, struct err *err)
 {
@@ -324,20 +371,24 @@ apply_sweep_state(struct engine *engine, const struct record *record, struct err
     if (sweep == NULL) {
         return ERR_CORRUPT;
     }
-    if (sweep_state_is_final(sweep->state)) {
+    enum sweep_state to = record->as.sweep_state.state;
+    bool ended = sweep_state_is_final(sweep->state);
+    if (ended && (to != SWEEP_RUNNING || !record->as.sweep_state.by_user)) {
         return err_set(err, ERR_CORRUPT, "sweep '%s' is %s for good", sweep->spec->name,
                        sweep_state_name(sweep->state));
     }
-    enum sweep_state to = record->as.sweep_state.state;
     if (sweep->state == SWEEP_RUNNING) {
         sweep->elapsed_ms += since(sweep->running_since_ms, record->time.ms);
         sweep->running_since_ms = 0;
     }
     if (to == SWEEP_RUNNING) {
         sweep->running_since_ms = record->time.ms;
-        sweep->failed_base = sweep->counts[TRIAL_FAILED];
-        sweep->ended_base = sweep->failed_base + sweep->counts[TRIAL_FINISHED]
-                            + sweep->counts[TRIAL_PRUNED];
+        if (ended) {
+            sweep_activate(engine, sweep);
+        } else {
+            sweep->failed_since = 0;
+            sweep->ended_since = 0;
+        }
     }
     sweep->state = to;
     sweep->drain = record->as.sweep_state.drain;
@@ -489,6 +540,7 @@ apply_ended(struct attempt *attempt, const struct record *record, struct err *er
     const struct rec_ended *ended = &record->as.ended;
     struct trial *trial = attempt->trial;
     enum retry_cause cause = retry_cause_of(ended->end);
+    trial->last_end = (uint8_t)ended->end;
     if (ended->counts && cause != RETRY_CAUSE_NR
         && trial->retries[cause] < UINT16_MAX) {
         trial->retries[cause]++;
@@ -583,9 +635,38 @@ static bool record_is_aside(const struct engine *engine, const struct record *re
                || record->kind == REC_LOG || record->kind == REC_MARK);
 }
 
+/* Runs again as a new attempt, its limits and its value forgotten. */
+static enum err_code trial_retry(struct trial *trial, bool by_user, struct err *err)
+{
+    struct sweep *sweep = trial->sweep;
+    if (sweep_state_is_final(sweep->state)) {
+        return err_set(err, ERR_CORRUPT,
+                       "trial %u of sweep '%s', which is %s, is queued", trial->number,
+                       sweep->spec->name, sweep_state_name(sweep->state));
+    }
+    bool failed = trial->state == TRIAL_FAILED;
+    enum err_code code = trial_move(trial, TRIAL_QUEUED, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    memset(trial->retries, 0, sizeof trial->retries);
+    trial->has_value = false;
+    trial->value = 0;
+    trial->step = 0;
+    trial_count(trial, UINT32_MAX);
+    trial->retried = by_user;
+    trial_count(trial, 1);
+    if (failed && sweep->failed_since > 0) { /* forgiven */
+        sweep->failed_since--;
+        sweep->ended_since--;
+    }
+    return ERR_OK;
+}
+
 static enum err_code
 apply_trial_state(struct engine *engine, const struct record *record, struct err *err)
 {
+    const struct rec_trial_state *to = &record->as.trial_state;
     struct trial *trial = need_trial(engine, record, err);
     if (trial == NULL) {
         return ERR_CORRUPT;
@@ -593,7 +674,9 @@ apply_trial_state(struct engine *engine, const struct record *record, struct err
     if (trial->live != NULL) {
         return err_set(err, ERR_CORRUPT, "trial %u has a live attempt", trial->number);
     }
-    enum err_code code = trial_move(trial, record->as.trial_state.state, err);
+    enum err_code code = to->state == TRIAL_QUEUED
+                             ? trial_retry(trial, to->by_user, err)
+                             : trial_move(trial, to->state, err);
     if (code == ERR_OK) {
         sweep_learn(trial->sweep, trial);
     }

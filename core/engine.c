@@ -212,7 +212,11 @@ static void
 set_aside(struct engine *engine, const struct record *record, struct err *err)
 {
     struct sweep *sweep = engine_sweep(engine, record->key.sweep);
-    if (sweep == NULL || sweep_state_is_final(sweep->state)) {
+    if (sweep == NULL) {
+        return;
+    }
+    sweep->misfit = true;
+    if (sweep_state_is_final(sweep->state)) {
         return;
     }
     sweep->state = SWEEP_FAILED;

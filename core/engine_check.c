@@ -11,6 +11,7 @@
 struct recount {
     uint32_t counts[TRIAL_STATE_NR];
     uint32_t live, occupying;
+    uint32_t retried_open, retried_queued;
 };
 
 static void check_attempt(const struct engine *engine, const struct attempt *attempt)
@@ -33,8 +34,11 @@ static void check_trial(const struct engine *engine,
                         struct recount *recount)
 {
     recount->counts[trial->state]++;
+    recount->retried_open += trial->retried ? 1u : 0u;
+    recount->retried_queued += trial->retried && trial->state == TRIAL_QUEUED ? 1u : 0u;
     ASSERT(list_node_is_linked(&trial->queue_node) == (trial->state == TRIAL_QUEUED));
     if (trial_state_is_final(trial->state)) {
+        ASSERT(!trial->retried);
         ASSERT(trial->live == NULL);
     }
     if (trial->state == TRIAL_RUNNING) {
@@ -67,6 +71,9 @@ static void check_sweep(const struct engine *engine, const struct sweep *sweep)
     ASSERT(sweep->queue.len == sweep->counts[TRIAL_QUEUED]);
     ASSERT(recount.live == sweep->live);
     ASSERT(recount.occupying == sweep->occupying);
+    ASSERT(recount.retried_open == sweep->retried_open);
+    ASSERT(recount.retried_queued == sweep->retried_queued);
+    ASSERT(sweep->failed_since <= sweep->ended_since);
     ASSERT(sweep->counts[TRIAL_FINISHED] == 0 || sweep->best != NULL);
 }
 

@@ -65,6 +65,8 @@ struct trial {
     enum trial_state state;
     uint16_t retries[RETRY_CAUSE_NR]; /* attempts that ended so and counted */
     bool has_value;
+    bool retried;     /* open because the user asked for it again */
+    uint8_t last_end; /* enum attempt_end of the attempt that ended last */
     uint64_t run_key;
     double value;
     int64_t step;
@@ -84,19 +86,22 @@ struct sweep {
     char *cause; /* why it is in this state; NULL: none */
     bool paused_by_user;
     bool drain;                 /* stopped, but running attempts may end */
+    bool misfit;                /* a record did not fit: it is only shown */
     VEC(struct trial *) trials; /* index = number */
     uint32_t counts[TRIAL_STATE_NR];
-    struct list queue;                /* queued trials in order of assignment */
-    uint32_t occupying;               /* live attempts that hold a slot */
-    uint32_t live;                    /* live attempts that are not suspect */
-    uint64_t cursor;                  /* sampler's, after the last created trial */
-    uint32_t enqueued_used;           /* points of spec->enqueued already created */
-    uint32_t ended_base, failed_base; /* counts when it was last set running */
-    struct trial *best;               /* NULL: none finished with a value */
-    struct history history;           /* ends of trials in their order */
-    struct map_str names;             /* metric names reported so far, bounded */
-    int64_t elapsed_ms;               /* time running, up to running_since */
-    int64_t running_since_ms;         /* wall clock; 0: not running */
+    struct list queue;                  /* queued trials in order of assignment */
+    uint32_t occupying;                 /* live attempts that hold a slot */
+    uint32_t live;                      /* live attempts that are not suspect */
+    uint64_t cursor;                    /* sampler's, after the last created trial */
+    uint32_t enqueued_used;             /* points of spec->enqueued already created */
+    uint32_t retried_open;              /* trials that are `retried` */
+    uint32_t retried_queued;            /* … and queued */
+    uint32_t ended_since, failed_since; /* trials that ended since it was resumed */
+    struct trial *best;                 /* NULL: none finished with a value */
+    struct history history;             /* ends of trials in their order */
+    struct map_str names;               /* metric names reported so far, bounded */
+    int64_t elapsed_ms;                 /* time running, up to running_since */
+    int64_t running_since_ms;           /* wall clock; 0: not running */
     /* not recorded: */
     struct tried tried; /* points of the first tried_upto trials; empty when duplicates
                            are allowed */
@@ -229,6 +234,11 @@ void engine_on_steer(struct engine *engine,
 /* Brings every sweep to where its state says it should be: ends, stops, breaks,
  * notifies. Idempotent. */
 void engine_reconcile_sweeps(struct engine *engine, struct effects *effects);
+/* Answers the request `token`, 0: nobody waits. Takes text. */
+void engine_reply(struct effects *effects,
+                  uint64_t token,
+                  enum err_code code,
+                  char *text_taken);
 /* The failure breaker: after a trial failed for good. */
 void engine_check_failures(struct engine *engine,
                            struct sweep *sweep,
@@ -240,7 +250,8 @@ void engine_set_sweep_state(struct engine *engine,
                             struct effects *effects);
 /* Time a coordinator ran the sweep, up to the engine's present. */
 int64_t sweep_elapsed_ms(const struct engine *engine, const struct sweep *sweep);
-/* True when no more trials may be begun, whatever happens to those under way. */
+/* True when no more trials may be begun, whatever happens to those under way. Trials
+ * that the user asked for again are run nevertheless. */
 bool sweep_is_over(const struct engine *engine,
                    const struct sweep *sweep,
                    const char **why_out);
@@ -270,6 +281,14 @@ void engine_on_suggested(struct engine *engine,
  * given back. */
 void sweep_learn(struct sweep *sweep, const struct trial *trial);
 
+/* ---- engine_retry.c ---- */
+
+/* STEER_RETRY of this sweep. */
+void engine_on_retry(struct engine *engine,
+                     struct sweep *sweep,
+                     const struct event *event,
+                     struct effects *effects);
+
 /* ---- sched.c ---- */
 
 /* Gives queued trials to agents with room, fairly between sweeps, and asks samplers for
@@ -283,7 +302,7 @@ void engine_recall_prefetched(struct engine *engine,
  */
 void engine_send_assign(const struct attempt *attempt, struct effects *effects);
 /* Trials that may still be created under the sweep's budget now. */
-uint64_t sweep_wants(const struct sweep *sweep);
+uint64_t sweep_wants(const struct engine *engine, const struct sweep *sweep);
 
 /* Room bookkeeping of agents: called by apply.c only. */
 void agent_take_room(struct agent *agent, const struct attempt *attempt);

@@ -192,7 +192,7 @@ void engine_on_suggested(struct engine *engine,
         return; /* asked again when it is wanted again */
     }
     size_t stride = sweep->spec->space->len;
-    uint64_t wants = sweep_wants(sweep);
+    uint64_t wants = sweep_wants(engine, sweep);
     size_t len = suggested->len < wants ? suggested->len : (size_t)wants;
     for (size_t i = 0; i < len; i++) {
         struct new_trial made = { .x = suggested->x + i * stride,

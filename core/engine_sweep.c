@@ -8,7 +8,9 @@
  *     │  ▲ ╲                 no point can be found
  *     ▼  │  ╲───────────────────────────────────────► failed
  *   paused ──── stop (also from running) ───────────► stopped
- */
+ *
+ * An ended sweep runs again only when trials of it are retried (engine_retry.c); these
+ * run although a budget is used up, and nothing else does. */
 #include <string.h>
 
 #include "base/assert.h"
@@ -23,17 +25,21 @@
 
 /* ---- replies ---- */
 
-static void
-reply(struct effects *effects, uint64_t token, enum err_code code, char *text)
+void engine_reply(
+    struct effects *effects,
+    uint64_t token,
+    enum err_code code,
+    /* NOLINTNEXTLINE(readability-non-const-parameter): the effect owns it */
+    char *text_taken)
 {
     if (token == 0) {
-        mem_free(text);
+        mem_free(text_taken);
         return;
     }
     struct effect effect = { .kind = FX_REPLY,
                              .after_commit = true,
                              .as.reply = {
-                                 .token = token, .code = code, .text = text } };
+                                 .token = token, .code = code, .text = text_taken } };
     vec_push(&effects->list, effect);
 }
 
@@ -43,7 +49,7 @@ static void reply_sweep(struct effects *effects,
                         const struct sweep *sweep,
                         const char *status)
 {
-    reply(
+    engine_reply(
         effects, token, ERR_OK,
         mem_printf("{\"id\":\"%s\",\"name\":\"%s\",\"status\":\"%s\",\"state\":\"%s\"}",
                    sweep->run_id.hex, sweep->spec->name, status,
@@ -138,19 +144,26 @@ static void cancel_trial(struct engine *engine,
     engine_emit(engine, effects, &record);
 }
 
+/* What the user asked for again outlives a used-up budget. */
+static bool is_spared(const struct trial *trial)
+{
+    return trial->retried && trial->sweep->state == SWEEP_RUNNING;
+}
+
 static void cancel_queued(struct engine *engine,
                           struct sweep *sweep,
                           const char *cause,
                           struct effects *effects)
 {
-    struct list_node *node = NULL;
-    while ((node = list_first(&sweep->queue)) != NULL) {
-        cancel_trial(engine, container_of(node, struct trial, queue_node), cause,
-                     effects);
+    LIST_FOREACH_SAFE (node, next, &sweep->queue) {
+        struct trial *trial = container_of(node, struct trial, queue_node);
+        if (!is_spared(trial)) {
+            cancel_trial(engine, trial, cause, effects);
+        }
     }
 }
 
-/* Calls for each live attempt of the sweep that is not suspect. */
+/* Calls for each live attempt of the sweep that is neither suspect nor spared. */
 static void stop_live(struct engine *engine,
                       struct sweep *sweep,
                       enum stop_reason reason,
@@ -165,6 +178,7 @@ static void stop_live(struct engine *engine,
         LIST_FOREACH (node, &agent->attempts) {
             struct attempt *attempt = container_of(node, struct attempt, agent_node);
             if (attempt->trial->sweep == sweep && !attempt->suspect
+                && !is_spared(attempt->trial)
                 && (attempt->prefetch || !only_prefetched)) {
                 engine_stop_attempt(engine, attempt, reason, cause, effects);
             }
@@ -191,8 +205,13 @@ static void wind_down(struct engine *engine,
                       bool drain,
                       struct effects *effects)
 {
-    cancel_queued(engine, sweep, cause, effects);
-    if (sweep->live > 0) {
+    bool spares = sweep->state == SWEEP_RUNNING;
+    uint32_t queued = spares ? sweep->retried_queued : 0;
+    uint32_t running = spares ? sweep->retried_open - sweep->retried_queued : 0;
+    if (sweep->counts[TRIAL_QUEUED] > queued) {
+        cancel_queued(engine, sweep, cause, effects);
+    }
+    if (sweep->live > running) {
         stop_live(engine, sweep, drain ? STOP_RECALLED : STOP_CANCELLED, drain, cause,
                   effects);
     }
@@ -204,10 +223,10 @@ reconcile_running(struct engine *engine, struct sweep *sweep, struct effects *ef
     const char *why = NULL;
     if (sweep_is_over(engine, sweep, &why)) {
         wind_down(engine, sweep, why, false, effects);
-    } else if (sweep_wants(sweep) == 0 && sweep->exhausted) {
+    } else if (sweep_wants(engine, sweep) == 0 && sweep->exhausted) {
         why = "every point tried";
     }
-    if (why != NULL && sweep->live == 0 && list_is_empty(&sweep->queue)) {
+    if (why != NULL && sweep->live == 0 && sweep->counts[TRIAL_QUEUED] == 0) {
         engine_set_sweep_state(engine, sweep, SWEEP_FINISHED, why, effects);
     }
 }
@@ -253,9 +272,8 @@ void engine_check_failures(struct engine *engine,
     if (sweep->state != SWEEP_RUNNING) {
         return;
     }
-    uint32_t failed = sweep->counts[TRIAL_FAILED] - sweep->failed_base;
-    uint32_t ended = sweep->counts[TRIAL_FAILED] + sweep->counts[TRIAL_FINISHED]
-                     + sweep->counts[TRIAL_PRUNED] - sweep->ended_base;
+    uint32_t failed = sweep->failed_since;
+    uint32_t ended = sweep->ended_since;
     AUTO_FREE char *cause = NULL;
     if (budget->failures_first > 0 && failed == ended
         && failed >= budget->failures_first) {
@@ -309,7 +327,7 @@ static void submit_again(struct engine *engine,
 {
     AUTO_STRBUF struct strbuf keys = STRBUF_INIT(CAUSE_BYTES_MAX);
     if (sweep_spec_diff(sweep->spec, spec, &keys) > 0) {
-        reply(
+        engine_reply(
             effects, token, ERR_EXISTS,
             mem_printf("sweep '%s' is unfinished and its file differs in %s; give back "
                        "the old values to go on with it, or --new for another sweep",
@@ -364,7 +382,7 @@ void engine_on_submit(struct engine *engine,
     struct sweep_spec *spec = NULL;
     enum err_code code = sweep_spec_parse(&input, &spec, &err);
     if (code != ERR_OK) {
-        reply(effects, event->token, code, mem_strdup(err.msg));
+        engine_reply(effects, event->token, code, mem_strdup(err.msg));
         return;
     }
     submit_spec(engine, event, spec, effects);
@@ -382,6 +400,7 @@ static enum sweep_state steer_target(enum steer_verb verb)
         return SWEEP_RUNNING;
     case STEER_STOP:
         return SWEEP_STOPPED;
+    case STEER_RETRY:
     case STEER_VERB_NR:
         break;
     }
@@ -396,14 +415,18 @@ void engine_on_steer(struct engine *engine,
     struct err err = { 0 };
     struct sweep *sweep = engine_sweep_by_ref(engine, steer->sweep, &err);
     if (sweep == NULL) {
-        reply(effects, event->token, err.code, mem_strdup(err.msg));
+        engine_reply(effects, event->token, err.code, mem_strdup(err.msg));
+        return;
+    }
+    if (steer->verb == STEER_RETRY) {
+        engine_on_retry(engine, sweep, event, effects);
         return;
     }
     enum sweep_state to = steer_target(steer->verb);
     if (sweep_state_is_final(sweep->state) && sweep->state != to) {
-        reply(effects, event->token, ERR_STATE,
-              mem_printf("sweep '%s' is %s", sweep->spec->name,
-                         sweep_state_name(sweep->state)));
+        engine_reply(effects, event->token, ERR_STATE,
+                     mem_printf("sweep '%s' is %s", sweep->spec->name,
+                                sweep_state_name(sweep->state)));
         return;
     }
     if (sweep->state != to) {

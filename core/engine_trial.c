@@ -181,7 +181,8 @@ static enum trial_state state_after_failure(const struct engine *engine,
                                             enum attempt_end end)
 {
     const struct sweep *sweep = attempt->trial->sweep;
-    bool over = sweep_is_over(engine, sweep, NULL);
+    bool over = sweep_is_over(engine, sweep, NULL)
+                && !(attempt->trial->retried && sweep->state == SWEEP_RUNNING);
     if (attempt->stop == STOP_CANCELLED || (over && end != END_FAILED)) {
         return TRIAL_CANCELLED;
     }

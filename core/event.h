@@ -101,14 +101,31 @@ enum steer_verb {
     STEER_PAUSE,
     STEER_RESUME,
     STEER_STOP,
+    STEER_RETRY,
     STEER_VERB_NR
+};
+
+struct trial_range {
+    uint32_t first, last; /* both included */
+};
+
+/* Which trials STEER_RETRY queues again. */
+struct steer_retry {
+    const struct trial_range *ranges; /* each trial named must be one that can be */
+    size_t ranges_len;                /* 0: all that can be */
+    unsigned states;   /* bits 1 << enum trial_state: failed, cancelled; 0: failed,
+                          and cancelled too when trials are named */
+    const char *where; /* expression over parameters, `state`, `end` and `number`;
+                          NULL: none */
+    bool dry_run;      /* only say which */
 };
 
 struct ev_steer {
     enum steer_verb verb;
-    const char *sweep; /* id, unique prefix, name (the newest) or "last" */
-    bool drain;        /* stop: let running attempts end */
-    const char *cause; /* "by user", for the record */
+    const char *sweep;        /* id, unique prefix, name (the newest) or "last" */
+    bool drain;               /* stop: let running attempts end */
+    const char *cause;        /* "by user", for the record */
+    struct steer_retry retry; /* STEER_RETRY */
 };
 
 struct event {

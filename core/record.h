@@ -36,10 +36,11 @@
     X(ASSIGNED, 6)      /* an attempt was given to an agent */                         \
     X(STARTED, 7)       /* its program runs */                                         \
     X(STOP_REQUESTED, 8)                                                               \
-    X(REQUEUED, 9)     /* lease over: queued again, the attempt is suspect */          \
-    X(ADOPTED, 10)     /* the suspect attempt's agent came back in time */             \
-    X(ENDED, 11)       /* an attempt ended, and what became of its trial */            \
-    X(TRIAL_STATE, 12) /* a trial without a live attempt changed: cancelled */         \
+    X(REQUEUED, 9) /* lease over: queued again, the attempt is suspect */              \
+    X(ADOPTED, 10) /* the suspect attempt's agent came back in time */                 \
+    X(ENDED, 11)   /* an attempt ended, and what became of its trial */                \
+    X(TRIAL_STATE,                                                                     \
+      12) /* a trial without a live attempt: cancelled, or queued again */             \
     X(POINTS, 13)                                                                      \
     X(NOTES, 14) /* params and tags logged by the trial's program */                   \
     X(LOG, 15)                                                                         \
@@ -138,7 +139,8 @@ struct rec_ended {
 };
 
 struct rec_trial_state {
-    enum trial_state state;
+    enum trial_state state; /* queued: again, of a failed or cancelled trial */
+    bool by_user;           /* steered, not decided by the engine */
 };
 
 /* Metric points of one attempt, numbered from first_seq. All columns have len entries.

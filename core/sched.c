@@ -25,9 +25,9 @@ static uint32_t enqueued_left(const struct sweep *sweep)
     return (uint32_t)(sweep->spec->enqueued_len - sweep->enqueued_used);
 }
 
-uint64_t sweep_wants(const struct sweep *sweep)
+uint64_t sweep_wants(const struct engine *engine, const struct sweep *sweep)
 {
-    if (sweep->state != SWEEP_RUNNING) {
+    if (sweep->state != SWEEP_RUNNING || sweep_is_over(engine, sweep, NULL)) {
         return 0;
     }
     uint64_t most = sweep->exhausted ? enqueued_left(sweep) : UINT64_MAX;
@@ -50,13 +50,14 @@ static bool below_parallel(const struct sweep *sweep)
 
 static bool sweep_may_run(const struct engine *engine, const struct sweep *sweep)
 {
-    return sweep->state == SWEEP_RUNNING && !sweep_is_over(engine, sweep, NULL);
+    return sweep->state == SWEEP_RUNNING
+           && (sweep->retried_open > 0 || !sweep_is_over(engine, sweep, NULL));
 }
 
 static bool sweep_has_work(const struct engine *engine, const struct sweep *sweep)
 {
     return sweep_may_run(engine, sweep)
-           && (!list_is_empty(&sweep->queue) || sweep_wants(sweep) > 0);
+           && (!list_is_empty(&sweep->queue) || sweep_wants(engine, sweep) > 0);
 }
 
 /* ---- what an agent has room for ---- */
@@ -369,7 +370,9 @@ static uint64_t queue_lacks(const struct engine *engine, const struct sweep *swe
     uint64_t target = queue_target(engine, sweep);
     uint64_t queued = sweep->queue.len;
     bool low = sweep->spec->sampler->learns ? queued < target : queued * 2 < target;
-    return low ? at_most(at_most(target - queued, sweep_wants(sweep)), SUGGEST_MAX) : 0;
+    return low ? at_most(at_most(target - queued, sweep_wants(engine, sweep)),
+                         SUGGEST_MAX)
+               : 0;
 }
 
 /* Points that the user listed go before the sampler's. */

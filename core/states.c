@@ -4,7 +4,10 @@
  */
 #include "core/states.h"
 
+#include <string.h>
+
 #include "base/compiler.h"
+#include "base/str.h"
 
 #define CASE_SWEEP(suffix, number, name)                                               \
     case SWEEP_##suffix:                                                               \
@@ -70,6 +73,26 @@ const char *stop_reason_name(enum stop_reason reason)
         break;
     }
     UNREACHABLE();
+}
+
+enum err_code
+trial_state_parse(const char *name, enum trial_state *state_out, struct err *err)
+{
+    const char *names[TRIAL_STATE_NR];
+    for (unsigned i = 0; i < TRIAL_STATE_NR; i++) {
+        names[i] = trial_state_name((enum trial_state)i);
+        if (strcmp(names[i], name) == 0) {
+            *state_out = (enum trial_state)i;
+            return ERR_OK;
+        }
+    }
+    const char *nearest = str_nearest(str_from(name), names, TRIAL_STATE_NR);
+    return nearest != NULL ? err_set(
+               err, ERR_USAGE, "no state '%.64s', did you mean '%s'?", name, nearest)
+                           : err_set(err, ERR_USAGE,
+                                     "no state '%.64s'; trials are queued, running, "
+                                     "finished, pruned, failed or cancelled",
+                                     name);
 }
 
 bool trial_state_is_final(enum trial_state state)

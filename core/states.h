@@ -9,6 +9,9 @@
 
 #include <stdbool.h>
 
+#include "base/compiler.h"
+#include "base/err.h"
+
 /* X(SUFFIX, number, "name") */
 #define SWEEP_STATES(X)                                                                \
     X(RUNNING, 0, "running")                                                           \
@@ -75,6 +78,10 @@ enum stop_reason {
 
 const char *sweep_state_name(enum sweep_state state);
 const char *trial_state_name(enum trial_state state);
+/* ERR_USAGE with the nearest name when there is no such state. */
+MUST_USE
+enum err_code
+trial_state_parse(const char *name, enum trial_state *state_out, struct err *err);
 const char *trial_phase_name(enum trial_phase phase);
 const char *attempt_end_name(enum attempt_end end);
 const char *stop_reason_name(enum stop_reason reason);

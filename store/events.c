@@ -140,6 +140,7 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
         return;
     case REC_TRIAL_STATE:
         row->state = (int64_t)record->as.trial_state.state;
+        row->flags = flag(record->as.trial_state.by_user, EVENT_BY_USER);
         return;
     case REC_SESSION:
     case REC_REQUEUED:
@@ -337,6 +338,7 @@ static bool get_body(struct stmt *row,
         return true;
     case REC_TRIAL_STATE:
         out->as.trial_state.state = (enum trial_state)state;
+        out->as.trial_state.by_user = has_flag(row, EVENT_BY_USER);
         return state < TRIAL_STATE_NR;
     case REC_SESSION:
     case REC_REQUEUED:

@@ -684,6 +684,10 @@ void coord_steer(struct sim *sim, enum steer_verb verb, const char *name, bool d
     event.as.steer = (struct ev_steer){
         .verb = verb, .sweep = name, .drain = drain, .cause = "by user"
     };
+    if (verb == STEER_RETRY) {
+        event.as.steer.retry.states = 1u << TRIAL_FAILED | 1u << TRIAL_CANCELLED;
+        event.as.steer.retry.where = drain ? "number < 9 and end != timeout" : NULL;
+    }
     step(sim, &event);
     settle(sim);
 }

@@ -73,6 +73,8 @@ compare_trials(struct compare *compare, const struct trial *a, const struct tria
     compare->place[1] = a->number;
     expect(compare, "state", a->state, b->state);
     expect(compare, "attempts", a->attempts, b->attempts);
+    expect(compare, "retried", a->retried, b->retried);
+    expect(compare, "last end", a->last_end, b->last_end);
     expect(compare, "has value", a->has_value, b->has_value);
     expect(compare, "value", bits_of(a->value), bits_of(b->value));
     expect(compare, "step", a->step, b->step);
@@ -120,8 +122,9 @@ compare_sweeps(struct compare *compare, const struct sweep *a, const struct swee
     expect(compare, "live", a->live, b->live);
     expect(compare, "elapsed", a->elapsed_ms, b->elapsed_ms);
     expect(compare, "running since", a->running_since_ms, b->running_since_ms);
-    expect(compare, "failed base", a->failed_base, b->failed_base);
-    expect(compare, "ended base", a->ended_base, b->ended_base);
+    expect(compare, "failed since", a->failed_since, b->failed_since);
+    expect(compare, "ended since", a->ended_since, b->ended_since);
+    expect(compare, "retried", a->retried_open, b->retried_open);
     expect(compare, "head of the queue", queue_head_of(a), queue_head_of(b));
     expect(compare, "best", a->best != NULL ? (int64_t)a->best->number : -1,
            b->best != NULL ? (int64_t)b->best->number : -1);

@@ -51,6 +51,7 @@ struct o_sweep {
     VEC(struct o_trial) trials;
     struct map_str cells; /* of a grid, as bytes in hexadecimal */
     uint32_t counts[TRIAL_STATE_NR];
+    uint32_t most; /* trials that may be done or open; what is retried is on top */
     struct run_id run_id;
 };
 

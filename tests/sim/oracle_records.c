@@ -44,6 +44,7 @@ static void on_created(struct sim *sim, const struct record *record)
                   "sweeps: run id used twice");
     }
     sweep->run_id = created->run_id;
+    sweep->most = sweep->spec->budget.trials;
     map_str_init(&sweep->cells);
     vec_push(&sim->oracle->sweeps, sweep);
 }
@@ -51,7 +52,9 @@ static void on_created(struct sim *sim, const struct record *record)
 static void on_state(struct sim *sim, const struct record *record)
 {
     struct o_sweep *sweep = oracle_sweep(sim, record->key);
-    SIM_CHECK(sim, !sweep_state_is_final(sweep->state),
+    bool reopened =
+        record->as.sweep_state.by_user && record->as.sweep_state.state == SWEEP_RUNNING;
+    SIM_CHECK(sim, !sweep_state_is_final(sweep->state) || reopened,
               "ends: sweep %u changes after its end", record->key.sweep);
     sweep->state = record->as.sweep_state.state;
     sweep->states |= 1u << sweep->state;
@@ -106,10 +109,39 @@ static void trial_becomes(struct sim *sim, struct attempt_key key, enum trial_st
     sweep->counts[to]++;
     uint32_t done = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED];
     uint32_t open = sweep->counts[TRIAL_QUEUED] + sweep->counts[TRIAL_RUNNING];
-    uint32_t budget = sweep->spec->budget.trials;
-    SIM_CHECK(sim, budget == 0 || done + open <= budget,
+    SIM_CHECK(sim, sweep->most == 0 || done + open <= sweep->most,
               "budget: sweep %u has %u trials done and %u open, at most %u", key.sweep,
-              done, open, budget);
+              done, open, sweep->most);
+}
+
+/* A failed or cancelled trial may end once more for each time the user says so. */
+static void trial_again(struct sim *sim, const struct record *record)
+{
+    struct o_sweep *sweep = oracle_sweep(sim, record->key);
+    struct o_trial *trial = oracle_trial(sim, record->key);
+    SIM_CHECK(sim, trial->state == TRIAL_FAILED || trial->state == TRIAL_CANCELLED,
+              "ends: trial %u/%u is %s and runs again", record->key.sweep,
+              record->key.trial, trial_state_name(trial->state));
+    SIM_CHECK(sim, !sweep_state_is_final(sweep->state),
+              "ends: sweep %u gets a trial back after its end", record->key.sweep);
+    sweep->counts[trial->state]--;
+    trial->state = TRIAL_QUEUED;
+    sweep->counts[TRIAL_QUEUED]++;
+    uint32_t begun = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED]
+                     + sweep->counts[TRIAL_QUEUED] + sweep->counts[TRIAL_RUNNING];
+    if (sweep->most > 0 && begun > sweep->most) {
+        sweep->most = begun;
+    }
+}
+
+static void on_trial_state(struct sim *sim, const struct record *record)
+{
+    const struct rec_trial_state *to = &record->as.trial_state;
+    if (to->state == TRIAL_QUEUED) {
+        trial_again(sim, record);
+    } else {
+        trial_becomes(sim, record->key, to->state);
+    }
 }
 
 /* ---- attempts ---- */
@@ -309,7 +341,7 @@ void oracle_committed(struct sim *sim, const struct record *record)
         on_ended(sim, record);
         return;
     case REC_TRIAL_STATE:
-        trial_becomes(sim, record->key, record->as.trial_state.state);
+        on_trial_state(sim, record);
         return;
     case REC_POINTS:
         on_points(sim, record);
@@ -344,7 +376,7 @@ static void check_sweep_at_end(struct sim *sim, const struct o_sweep *sweep)
         return;
     }
     if (strcmp(cause, "trial budget used up") == 0) {
-        SIM_CHECK(sim, done == spec->budget.trials,
+        SIM_CHECK(sim, done >= spec->budget.trials && done <= sweep->most,
                   "budget: '%s' finished with %u of %u trials", spec->name, done,
                   spec->budget.trials);
     }

@@ -181,13 +181,14 @@ void workload_steer(struct sim *sim, struct rng *rng)
     double draw = rng_uniform(rng);
     bool drain = rng_chance(rng, 0.5);
     enum steer_verb verb = draw < 0.5   ? STEER_PAUSE
-                           : draw < 0.9 ? STEER_RESUME
+                           : draw < 0.8 ? STEER_RESUME
+                           : draw < 0.9 ? STEER_RETRY
                                         : STEER_STOP;
     if (sim->workload->files[index].answered) {
         TRACE(sim, "sweep file %llu is steered, verb %llu, drain %llu", index, verb,
               drain);
         coord_steer(sim, verb, sim->workload->files[index].name,
-                    drain && verb == STEER_STOP);
+                    drain && (verb == STEER_STOP || verb == STEER_RETRY));
     }
 }
 
