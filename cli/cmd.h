@@ -21,6 +21,7 @@ int cmd_trials(const struct opts *opts);
 int cmd_best(const struct opts *opts);
 int cmd_runs(const struct opts *opts);
 int cmd_metrics(const struct opts *opts);
+int cmd_explain(const struct opts *opts);
 int cmd_replay(const struct opts *opts);
 int cmd_logs(const struct opts *opts);
 int cmd_log(const struct opts *opts);

@@ -116,6 +116,17 @@ static const struct verb verbs[] = {
       .options = PLACE | OPT_BIT(FOLLOW) | OPT_BIT(ATTEMPT),
       .summary = "print what a trial wrote to stdout and stderr",
       .text = REF_TEXT, .example = "  winnow logs last/17 -f\n" },
+    { .name = "explain", .fn = cmd_explain, .args = "[REF]", .args_max = 1,
+      .options = LOOK,
+      .summary = "say why a sweep or trial is as it is, and what would change it",
+      .text = "REF is a sweep or a trial; without it the last sweep. Tells since when it is in its\n"
+              "state and why, what it waits for and the command that would change that, then what\n"
+              "happened to it, each attempt with its agent and its end, and the last lines of an\n"
+              "attempt that failed. Asks the process that holds the home; without one it reads\n"
+              "the home and says so. Times are local.\n"
+              "\n" REF_TEXT,
+      .example = "  winnow explain last\n"
+                 "  winnow explain last/17\n" },
     { .name = "replay", .fn = cmd_replay, .args = "[SWEEP]", .args_max = 1,
       .options = OPT_BIT(HOME) | OPT_BIT(OUTPUT) | OPT_BIT(CHECK),
       .summary = "list what happened to a sweep; --check derives its suggestions again",

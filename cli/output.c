@@ -38,7 +38,7 @@ static void add_real(double value, struct strbuf *out)
     }
 }
 
-static void add_clean(const char *text, struct strbuf *out)
+void output_clean(const char *text, struct strbuf *out)
 {
     for (const char *at = text; *at != '\0'; at++) {
         bool is_control = (unsigned char)*at < 0x20 || *at == 0x7f;
@@ -52,7 +52,7 @@ void output_cell(const json_t *value, struct strbuf *out)
         return;
     }
     if (json_is_string(value)) {
-        add_clean(json_string_value(value), out);
+        output_clean(json_string_value(value), out);
     } else if (json_is_real(value)) {
         add_real(json_real_value(value), out);
     } else {
@@ -201,7 +201,7 @@ static bool csv_needs_quotes(const char *text, char sep)
 static void add_csv(const char *text, char sep, struct strbuf *out)
 {
     if (sep == '\t') {
-        add_clean(text, out); /* tsv knows no quotes */
+        output_clean(text, out); /* tsv knows no quotes */
         return;
     }
     if (!csv_needs_quotes(text, sep)) {

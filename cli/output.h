@@ -59,6 +59,9 @@ void output_object(const json_t *object, enum output_format format, struct strbu
  * text without control characters. */
 void output_cell(const json_t *value, struct strbuf *out);
 
+/* Appends text without control characters: each becomes a space. */
+void output_clean(const char *text, struct strbuf *out);
+
 /* Width of stdout in characters if it is a terminal, else 0. */
 size_t output_width(void);
 bool output_stderr_is_tty(void);

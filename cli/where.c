@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* where.c – finds the place a verb is about and asks it.
- * Owns the order of options and variables. Knows the store's reader, the client and
- * offline steering. Does not know what the questions mean. */
+ * Owns the order of options and variables. Knows the store's reader, the client, and
+ * what can be done with a home that nobody holds. Does not know what the questions
+ * mean. */
 #include "cli/where.h"
 
 #include <stdlib.h>
@@ -224,4 +225,23 @@ enum err_code where_steer(const struct where *where,
         *held_out = held;
     }
     return code;
+}
+
+enum err_code where_explain(const struct where *where,
+                            const char *sweep,
+                            const uint32_t *trial,
+                            json_t **out,
+                            struct err *err)
+{
+    AUTO_JSON json_t *args = json_object();
+    json_put_str(args, "sweep", sweep);
+    if (trial != NULL) {
+        json_put_i64(args, "trial", *trial);
+    }
+    struct err held = { 0 };
+    enum err_code code = where_request(where, "explain", args, out, &held);
+    if (code == ERR_CLOSED && where->connect == NULL) {
+        return coordinator_offline_explain(where->home, sweep, trial, out, err);
+    }
+    return code == ERR_OK ? code : err_set(err, code, "%s", held.msg);
 }

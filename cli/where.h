@@ -61,6 +61,15 @@ enum err_code where_steer(const struct where *where,
                           json_t **out,
                           struct err *err) MUST_USE;
 
+/* What the engine says of a sweep, or of its trial *trial when that is not NULL (see
+ * coordinator/explain.h): whoever holds the place is asked, else the home's store is
+ * replayed. */
+enum err_code where_explain(const struct where *where,
+                            const char *sweep,
+                            const uint32_t *trial,
+                            json_t **out,
+                            struct err *err) MUST_USE;
+
 /* ERR_NOTFOUND with a proposal when the home holds no store. */
 enum err_code where_check_home(const struct where *where, struct err *err) MUST_USE;
 

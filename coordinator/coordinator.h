@@ -17,6 +17,7 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/sys/log.h"
 #include "core/engine.h"
 #include "core/event.h"
@@ -136,5 +137,13 @@ enum err_code coordinator_offline_steer(const char *home,
                                         const struct ev_steer *steer,
                                         char **json_out,
                                         struct err *err) MUST_USE;
+
+/* As explain_json (coordinator/explain.h) from what a home's store holds, for when no
+ * coordinator can be asked; reads only, also while the home is being written. */
+enum err_code coordinator_offline_explain(const char *home,
+                                          const char *sweep,
+                                          const uint32_t *trial,
+                                          json_t **out,
+                                          struct err *err) MUST_USE;
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* offline.c – steers a home that nobody holds.
+/* offline.c – steers a home that nobody holds, and asks its engine.
  *
  * Owns: store and engine for the length of one call. Knows: that a change is made by
  * the same engine that a coordinator runs, so nothing is decided twice. Does not know:
  * loops, threads, agents. The engine is not started: whatever it would tell to agents
  * is due when a coordinator starts. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/sys/clock.h"
 #include "base/sys/fsx.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/explain.h"
 #include "coordinator/wiring.h"
 #include "core/outbox.h"
 #include "store/store.h"
@@ -99,5 +101,27 @@ enum err_code coordinator_offline_steer(const char *home,
         engine_destroy(engine);
     }
     store_close(store);
+    return code;
+}
+
+enum err_code coordinator_offline_explain(const char *home,
+                                          const char *sweep,
+                                          const uint32_t *trial,
+                                          json_t **out,
+                                          struct err *err)
+{
+    struct store_reader *reader = NULL;
+    struct engine *engine = NULL;
+    struct wiring_options options = { .lease_ms = COORDINATOR_LEASE_MS_DEFAULT };
+    enum err_code code = store_reader_open(home, &reader, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    code = wiring_engine_to_ask(reader, &options, &engine, err);
+    if (code == ERR_OK) {
+        code = explain_json(engine, sweep, trial, out, err);
+        engine_destroy(engine);
+    }
+    store_reader_close(reader);
     return code;
 }

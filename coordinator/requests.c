@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "base/sys/clock.h"
 #include "coordinator/coordinator_internal.h"
+#include "coordinator/explain.h"
 #include "coordinator/replies.h"
 
 #ifndef WINNOW_VERSION
@@ -309,6 +310,38 @@ static enum err_code on_stop(const struct request *request, struct err *err)
     return steer(request, STEER_STOP, err);
 }
 
+/* Looked at in the engine's present: a tick brings it there. */
+static enum err_code on_explain(const struct request *request, struct err *err)
+{
+    static const char *const KNOWN[] = { "sweep", "trial", NULL };
+    struct coordinator *c = request->c;
+    const char *sweep = NULL;
+    int64_t number = -1;
+    AUTO_JSON json_t *answer = NULL;
+    enum err_code code = members_check(request->args, KNOWN, err);
+    if (code == ERR_OK) {
+        code = json_get_str(request->args, "sweep", "", &sweep, err);
+    }
+    if (code == ERR_OK) {
+        code = json_opt_i64(request->args, "trial", "", &number, err);
+    }
+    bool is_trial = json_object_get(request->args, "trial") != NULL;
+    if (code == ERR_OK && is_trial && (number < 0 || number > TRIALS_MAX)) {
+        code = err_set(err, ERR_INVALID, "trial: expected a trial's number");
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    uint32_t trial = is_trial ? (uint32_t)number : 0;
+    struct event tick = coordinator_event(c, EV_TICK, 0);
+    coordinator_step(c, &tick);
+    code = explain_json(c->engine, sweep, is_trial ? &trial : NULL, &answer, err);
+    if (code == ERR_OK) {
+        reply_json(request, answer);
+    }
+    return code;
+}
+
 /* ---- answered by the store ---- */
 
 static enum err_code on_query(const struct request *request, struct err *err)
@@ -332,6 +365,7 @@ static enum err_code on_query(const struct request *request, struct err *err)
     X(resume, on_resume)                                                               \
     X(stop, on_stop)                                                                   \
     X(retry, on_retry)                                                                 \
+    X(explain, on_explain)                                                             \
     X(ls, on_query)                                                                    \
     X(show, on_query)                                                                  \
     X(trials, on_query)                                                                \
@@ -340,7 +374,8 @@ static enum err_code on_query(const struct request *request, struct err *err)
     X(metrics, on_query)                                                               \
     X(log, on_query)                                                                   \
     X(progress, on_query)                                                              \
-    X(resolve, on_query)
+    X(resolve, on_query)                                                               \
+    X(history, on_query)
 
 #define VERB_NAME(verb, handler) #verb,
 #define VERB_FN(verb, handler)   handler,

@@ -9,10 +9,11 @@
  *   pause    {"sweep": REF, "cause"?}
  *   resume   {"sweep": REF, "cause"?}
  *   stop     {"sweep": REF, "cause"?, "drain"?: bool}
- *   retry    {"sweep": REF, "cause"?, "trials"?: [[first, last], …], "states"?:
- * ["failed", …], "where"?: expression, "dry_run"?: bool} ls show trials best runs
- * metrics log progress resolve: the look-ups of store/store.h, with its arguments and
- * answers
+ *   retry    {"sweep": REF, "cause"?, "trials"?: [[first, last], …],
+ *             "states"?: ["failed", …], "where"?: expression, "dry_run"?: bool}
+ *   explain  {"sweep": REF, "trial"?: number}   see coordinator/explain.h
+ *   ls show trials best runs metrics log progress resolve history
+ *            the look-ups of store/store.h, with its arguments and answers
  *
  * submit and the steering verbs are answered after the commit with
  * {"id": run id of the sweep, "name", "status", "state"}; status is "created",

@@ -32,22 +32,44 @@ replay_record(void *ctx, const struct record *record, struct err *err)
     return ERR_OK;
 }
 
+static struct engine_config config_of(const struct wiring_options *options)
+{
+    return (struct engine_config){ .lease_ms = options->lease_ms,
+                                   .samplers = options->samplers != NULL
+                                                   ? options->samplers
+                                                   : wiring_samplers() };
+}
+
 enum err_code wiring_engine(struct store *store,
                             const struct wiring_options *options,
                             struct engine **out,
                             struct err *err)
 {
-    struct engine_config config = { .lease_ms = options->lease_ms,
-                                    .samplers = options->samplers != NULL
-                                                    ? options->samplers
-                                                    : wiring_samplers(),
-                                    .home_id = store_home_id(store) };
+    struct engine_config config = config_of(options);
+    config.home_id = store_home_id(store);
     enum err_code code = store_next_run_key(store, &config.next_run_key, err);
     if (code != ERR_OK) {
         return code;
     }
     struct replay replay = { .engine = engine_create(&config), .options = options };
     code = store_replay(store, replay_record, &replay, err);
+    if (code != ERR_OK) {
+        engine_destroy(replay.engine);
+        return code;
+    }
+    *out = replay.engine;
+    return ERR_OK;
+}
+
+enum err_code wiring_engine_to_ask(struct store_reader *reader,
+                                   const struct wiring_options *options,
+                                   struct engine **out,
+                                   struct err *err)
+{
+    struct engine_config config = config_of(options);
+    config.home_id = "";
+    struct replay replay = { .engine = engine_create(&config), .options = options };
+    enum err_code code = store_reader_replay(reader, replay_record, &replay, err);
     if (code != ERR_OK) {
         engine_destroy(replay.engine);
         return code;

@@ -11,6 +11,7 @@
 struct engine;
 struct sampler_registry;
 struct store;
+struct store_reader;
 
 /* Every sampler of the program; static. */
 const struct sampler_registry *wiring_samplers(void);
@@ -31,5 +32,12 @@ enum err_code wiring_engine(struct store *store,
                             const struct wiring_options *options,
                             struct engine **out,
                             struct err *err) MUST_USE;
+
+/* As above from a reader: to be asked, not to go on with, so it is never started and
+ * its run keys mean nothing. */
+enum err_code wiring_engine_to_ask(struct store_reader *reader,
+                                   const struct wiring_options *options,
+                                   struct engine **out,
+                                   struct err *err) MUST_USE;
 
 #endif

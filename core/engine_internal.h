@@ -303,6 +303,14 @@ void engine_recall_prefetched(struct engine *engine,
 void engine_send_assign(const struct attempt *attempt, struct effects *effects);
 /* Trials that may still be created under the sweep's budget now. */
 uint64_t sweep_wants(const struct engine *engine, const struct sweep *sweep);
+/* True while new attempts of the sweep may begin, as far as it is concerned. */
+bool sweep_may_run(const struct engine *engine, const struct sweep *sweep);
+/* Less than run.parallel attempts hold a slot. */
+bool sweep_below_parallel(const struct sweep *sweep);
+/* Devices in a mask. */
+uint32_t gpus_in(uint64_t mask);
+/* Attempts of the sweep that the agent could begin now. */
+uint64_t agent_room(const struct agent *agent, const struct sweep *sweep);
 
 /* Room bookkeeping of agents: called by apply.c only. */
 void agent_take_room(struct agent *agent, const struct attempt *attempt);

@@ -19,9 +19,7 @@
 #include "base/strbuf.h"
 #include "core/engine_internal.h"
 
-/* The failure share is not looked at before so many trials have ended. */
-#define FAILURES_SHARE_FROM 20u
-#define REPLY_BYTES_MAX     4096u
+#define REPLY_BYTES_MAX 4096u
 
 /* ---- replies ---- */
 

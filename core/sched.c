@@ -42,13 +42,13 @@ uint64_t sweep_wants(const struct engine *engine, const struct sweep *sweep)
     return left < most ? left : most;
 }
 
-static bool below_parallel(const struct sweep *sweep)
+bool sweep_below_parallel(const struct sweep *sweep)
 {
     uint32_t parallel = sweep->spec->run.parallel;
     return parallel == 0 || sweep->occupying < parallel;
 }
 
-static bool sweep_may_run(const struct engine *engine, const struct sweep *sweep)
+bool sweep_may_run(const struct engine *engine, const struct sweep *sweep)
 {
     return sweep->state == SWEEP_RUNNING
            && (sweep->retried_open > 0 || !sweep_is_over(engine, sweep, NULL));
@@ -62,7 +62,7 @@ static bool sweep_has_work(const struct engine *engine, const struct sweep *swee
 
 /* ---- what an agent has room for ---- */
 
-static uint32_t bits(uint64_t mask)
+uint32_t gpus_in(uint64_t mask)
 {
     uint32_t n = 0;
     for (; mask != 0; mask &= mask - 1) {
@@ -76,8 +76,7 @@ static uint64_t at_most(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Attempts of the sweep that the agent could begin now. */
-static uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
+uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
 {
     const struct resources *need = &sweep->spec->run.resources;
     if (agent->peer == 0 || agent->leaving || agent->used_slots >= agent->slots) {
@@ -96,7 +95,7 @@ static uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
         room = at_most(room, left / need->memory_bytes);
     }
     if (need->gpus > 0) {
-        room = at_most(room, bits(agent->gpu_mask & ~agent->used_gpus) / need->gpus);
+        room = at_most(room, gpus_in(agent->gpu_mask & ~agent->used_gpus) / need->gpus);
     }
     return room;
 }
@@ -231,7 +230,7 @@ static struct sweep *neediest(const struct engine *engine)
     for (size_t i = 0; i < engine->active.len; i++) {
         struct sweep *sweep = engine->active.ptr[i];
         if (sweep->blocked || list_is_empty(&sweep->queue)
-            || !sweep_may_run(engine, sweep) || !below_parallel(sweep)) {
+            || !sweep_may_run(engine, sweep) || !sweep_below_parallel(sweep)) {
             continue;
         }
         if (best == NULL || sweep->occupying < best->occupying) {

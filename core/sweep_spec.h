@@ -42,12 +42,15 @@ struct retry_limits {
     uint32_t failed, lost, preempted, oom, timeout;
 };
 
+/* The failure share is not looked at before so many trials have ended. */
+#define FAILURES_SHARE_FROM 20u
+
 struct budget {
     uint32_t trials; /* finished and pruned trials; 0: not bounded */
     int64_t time_ms; /* while a coordinator runs; 0: not bounded */
     bool has_target;
     double target;           /* stop when the objective is this good or better */
-    double failures_share;   /* pause above this failed/ended share, from 20 ended on */
+    double failures_share;   /* pause above this failed/ended share, see above */
     uint32_t failures_first; /* pause when the first so many ended trials all failed; 0:
                                 off */
 };

@@ -81,7 +81,7 @@ static size_t whole_characters(const char *bytes, size_t len)
     return len;
 }
 
-static void put_data(json_t *answer, char *bytes, size_t len)
+void log_put_text(json_t *object, const char *name, char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         if (bytes[i] == '\0') {
@@ -89,7 +89,7 @@ static void put_data(json_t *answer, char *bytes, size_t len)
         }
     }
     bytes[len] = '\0';
-    json_put_str(answer, "data", bytes);
+    json_put_str(object, name, bytes);
 }
 
 enum err_code query_log(struct store_reader *reader,
@@ -137,7 +137,7 @@ enum err_code query_log(struct store_reader *reader,
     json_put_i64(answer, "next", piece.offset + (int64_t)len);
     json_put_i64(answer, "size", (int64_t)size);
     json_put_bool(answer, "ended", ended);
-    put_data(answer, bytes, len);
+    log_put_text(answer, "data", bytes, len);
     *result_out = answer;
     return ERR_OK;
 }

@@ -32,6 +32,7 @@ static const struct verb verbs[] = {
     { "log", query_log, { "run", "attempt", "offset", "limit" } },
     { "progress", query_progress, { "sweep" } },
     { "resolve", query_resolve, { "ref" } },
+    { "history", query_history, { "ref" } },
 };
 
 static const char reader_pragmas[] = "PRAGMA query_only = 1;"

@@ -85,6 +85,11 @@ enum err_code query_log(struct store_reader *reader,
                         json_t **result_out,
                         struct err *err) MUST_USE;
 
+enum err_code query_history(struct store_reader *reader,
+                            const json_t *args,
+                            json_t **result_out,
+                            struct err *err) MUST_USE;
+
 /* ---- pieces of answers ---- */
 
 /* A required string argument. */
@@ -123,6 +128,10 @@ enum err_code put_metrics(struct store_reader *reader,
                           json_t *object,
                           uint64_t run,
                           struct err *err) MUST_USE;
+
+/* Sets a member to captured output: NUL and what is no UTF-8 become U+FFFD. bytes has
+ * room for one more than len and is changed. */
+void log_put_text(json_t *object, const char *name, char *bytes, size_t len);
 
 /* Appends the trials of a statement with SQL_TRIAL_COLUMNS, bound already. */
 enum err_code trials_push(struct store_reader *reader,

@@ -116,6 +116,8 @@ enum err_code store_reader_replay(struct store_reader *reader,
  *   progress {"sweep": REF}  one `ls` object plus started and ended times and the running
  *            trials
  *   resolve  {"ref": REF}    {"run_id", "kind", "sweep_id", "number"}
+ *   history  {"ref": REF}    of a sweep or trial: what `show` gives, its events, since when
+ *            it is in its state, the last lines of an attempt that went wrong
  *
  * REF is an id, a unique prefix of 6 or more digits, a sweep's name (the newest of it),
  * `last`, or SWEEP/NUMBER. ERR_NOTFOUND names what was not found and the nearest name. */

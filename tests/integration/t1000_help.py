@@ -6,7 +6,7 @@ import re
 from lab import equal, main
 
 VERBS = """run plan coordinator agent submit pause resume stop retry ls show trials best runs
-metrics logs replay log should-stop keygen doctor chaos version""".split()
+metrics logs explain replay log should-stop keygen doctor chaos version""".split()
 
 
 def overview(lab):

@@ -49,6 +49,15 @@ static void wrong_requests_say_what_is_wrong(void **state)
     assert_error(&p, "submit", "{\"text\": \"sweep: 1\", \"directory\": \"here\"}",
                  ERR_INVALID, "absolute");
     assert_error(&p, "best", "{\"sweep\": \"last\"}", ERR_NOTFOUND, "");
+    assert_error(&p, "explain", "{}", ERR_INVALID, "sweep");
+    assert_error(&p, "explain", "{\"sweep\": \"t\", \"trail\": 1}", ERR_USAGE,
+                 "did you mean 'trial'");
+    assert_error(&p, "explain", "{\"sweep\": \"t\", \"trial\": -1}", ERR_INVALID,
+                 "trial");
+    assert_error(&p, "explain", "{\"sweep\": \"t\", \"trial\": \"x\"}", ERR_INVALID,
+                 "trial");
+    assert_error(&p, "explain", "{\"sweep\": \"nobody\"}", ERR_NOTFOUND, "nobody");
+    assert_error(&p, "history", "{\"ref\": \"nobody\"}", ERR_NOTFOUND, "nobody");
     assert_error(&p, "ls", "{\"nonsense\": 1}", ERR_USAGE, "nonsense");
     world_peer_end(&p);
     world_fini(&world);
