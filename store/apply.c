@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 #include "base/assert.h"
+#include "base/sys/fsx.h"
 #include "store/store_internal.h"
 
 /* Data of one event; a sweep file of YAML_BYTES_MAX with its MLproject fits. */
@@ -197,6 +198,16 @@ static enum err_code apply_all(struct store *store,
     return code == ERR_OK ? stmt_run(stmt_use(&store->db, SQL_COMMIT), err) : code;
 }
 
+/* Readers learn from the lock that nothing can be written. */
+static void note_space(struct store *store, bool full)
+{
+    if (full != store->full) {
+        store->full = full;
+        IGNORE_ERR(fsx_lock_note(store->lock_fd, full ? STORE_NOTE_FULL : "", NULL),
+                   "then they are not told");
+    }
+}
+
 enum err_code store_apply(struct store *store,
                           struct record *const *records,
                           size_t len,
@@ -212,5 +223,6 @@ enum err_code store_apply(struct store *store,
     if (code != ERR_OK) {
         roll_back(store);
     }
+    note_space(store, code == ERR_FULL);
     return code;
 }

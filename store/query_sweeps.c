@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "base/sys/fsx.h"
 #include "core/states.h"
 
 /* `progress` names at most so many running trials. */
@@ -89,7 +90,12 @@ static enum err_code push_sweep(struct store_reader *reader,
     json_put_str(sweep, "state",
                  state < SWEEP_STATE_NR ? sweep_state_name((enum sweep_state)state)
                                         : "unknown");
-    put_col_text(sweep, "cause", row, COL_CAUSE);
+    if (state == SWEEP_RUNNING
+        && fsx_lock_is_noted(reader->lock_path, STORE_NOTE_FULL)) {
+        json_put_str(sweep, "cause", STORE_NOTE_FULL);
+    } else {
+        put_col_text(sweep, "cause", row, COL_CAUSE);
+    }
     json_put_str(sweep, "goal", maximize ? "max" : "min");
     put_col_text(sweep, "metric", row, COL_METRIC);
     put_col_i64(sweep, "start_time", row, COL_CREATED);

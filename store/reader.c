@@ -61,6 +61,7 @@ store_reader_open(const char *home, struct store_reader **out, struct err *err)
 {
     struct store_reader *reader = mem_alloc(sizeof *reader);
     reader->logs_dir = fsx_path_join(home, "logs");
+    reader->lock_path = fsx_path_join(home, "lock");
     enum err_code code = open_reader(reader, home, err);
     if (code != ERR_OK) {
         store_reader_close(reader);
@@ -75,6 +76,7 @@ void store_reader_close(struct store_reader *reader)
     if (reader != NULL) {
         db_close(&reader->db);
         mem_free(reader->logs_dir);
+        mem_free(reader->lock_path);
         mem_free(reader);
     }
 }

@@ -13,7 +13,8 @@
 
 struct store_reader {
     struct db db;
-    char *logs_dir; /* HOME/logs */
+    char *logs_dir;  /* HOME/logs */
+    char *lock_path; /* HOME/lock */
 };
 
 /* What a reference turned out to name. */

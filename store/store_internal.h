@@ -238,12 +238,16 @@ struct store {
     struct db db;
     char *home;
     int lock_fd; /* -1: not locked */
+    bool full;   /* the last batch found no space; the lock says so */
     char home_id[33];
     struct map_str names;  /* name → key, as a pointer-sized integer */
     struct map_u64 sweeps; /* sweep key → struct sweep_ref, owned */
     struct logs logs;
     struct batch batch;
 };
+
+/* What the home's lock says while the disk is full, and so the cause of sweeps. */
+#define STORE_NOTE_FULL "disk full"
 
 /* 16 bytes from 32 digits, and back. */
 void uuid_from_hex(const char *hex, uint8_t bytes[16]);

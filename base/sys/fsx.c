@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,14 +211,23 @@ enum err_code fsx_read_file(const char *path, struct strbuf *buf, struct err *er
     return read_all(fd, path, buf, err);
 }
 
-/* The pid written in a lock file, 0 if there is none. */
-static pid_t read_holder(int fd)
+/* The pid in the first line of a lock file, 0 if there is none; the second line is a
+ * note, empty if there is none. */
+static pid_t read_holder(int fd, char note[FSX_NOTE_BYTES_MAX + 1])
 {
-    char text[NUM_TEXT_SIZE] = { 0 };
+    char text[NUM_TEXT_SIZE + FSX_NOTE_BYTES_MAX + 2] = { 0 };
     ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    struct str rest = str_from(text);
+    struct str line = str_from("");
+    struct str second = str_from("");
     int64_t pid = 0;
     int holder = 0;
-    if (n <= 0 || num_parse_i64(str_trim(str_from(text)), &pid) != ERR_OK
+    bool some = n > 0 && str_split_next(&rest, '\n', &line);
+    IGNORE_ERR(!str_split_next(&rest, '\n', &second), "no note");
+    second = str_sub(second, 0, FSX_NOTE_BYTES_MAX);
+    memcpy(note, second.ptr, second.len);
+    note[second.len] = '\0';
+    if (!some || num_parse_i64(str_trim(line), &pid) != ERR_OK
         || int_from_i64(pid, &holder) != ERR_OK) {
         return 0;
     }
@@ -246,7 +256,8 @@ fsx_lock(const char *path, int *fd_out, pid_t *holder_pid_out, struct err *err)
         if (errno != EWOULDBLOCK) {
             return err_set_errno(err, errno, "cannot lock '%s'", path);
         }
-        pid_t holder = read_holder(fd);
+        char note[FSX_NOTE_BYTES_MAX + 1];
+        pid_t holder = read_holder(fd, note);
         if (holder_pid_out != NULL) {
             *holder_pid_out = holder;
         }
@@ -259,6 +270,29 @@ fsx_lock(const char *path, int *fd_out, pid_t *holder_pid_out, struct err *err)
     }
     *fd_out = fsx_fd_take(&fd);
     return ERR_OK;
+}
+
+enum err_code fsx_lock_note(int fd, const char *note, struct err *err)
+{
+    char text[NUM_TEXT_SIZE + FSX_NOTE_BYTES_MAX + 2];
+    ASSERT(strlen(note) <= FSX_NOTE_BYTES_MAX);
+    int n = snprintf(text, sizeof text, "%lld\n%s%s", (long long)getpid(), note,
+                     note[0] != '\0' ? "\n" : "");
+    ASSERT(n > 0 && (size_t)n < sizeof text);
+    /* The block that the pid is in has room. */
+    if (pwrite(fd, text, (size_t)n, 0) != n || ftruncate(fd, n) != 0) {
+        return err_set_errno(err, errno, "cannot write a note into the lock");
+    }
+    return ERR_OK;
+}
+
+bool fsx_lock_is_noted(const char *path, const char *note)
+{
+    char found[FSX_NOTE_BYTES_MAX + 1];
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    pid_t holder = fd < 0 ? 0 : read_holder(fd, found);
+    return holder > 0 && strcmp(found, note) == 0
+           && (kill(holder, 0) == 0 || errno == EPERM);
 }
 
 enum err_code fsx_free_bytes(const char *path, uint64_t *bytes_out, struct err *err)

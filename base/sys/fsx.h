@@ -54,6 +54,9 @@ enum err_code fsx_copy_tree(const char *from,
                             size_t skip_len,
                             struct err *err) MUST_USE;
 
+/* Length of a note in a lock. */
+#define FSX_NOTE_BYTES_MAX ((size_t)64)
+
 /* Exclusive lock on a file (made if absent, our pid written inside), held until *fd_out
  * is closed. Held by another: ERR_LOCKED, its pid in *holder_pid_out (0 unknown; the
  * pointer may be NULL) and in the message. */
@@ -61,6 +64,11 @@ enum err_code fsx_lock(const char *path,
                        int *fd_out,
                        pid_t *holder_pid_out,
                        struct err *err) MUST_USE;
+/* Leaves a line for those who look at the lock without taking it; "" removes it. Takes
+ * no new space on the disk. At most FSX_NOTE_BYTES_MAX bytes. */
+enum err_code fsx_lock_note(int fd, const char *note, struct err *err) MUST_USE;
+/* True when the process whose pid is in the lock lives and left this note. */
+bool fsx_lock_is_noted(const char *path, const char *note);
 
 /* Bytes an ordinary user may still write on the file system of path. */
 enum err_code

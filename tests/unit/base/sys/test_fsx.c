@@ -195,6 +195,36 @@ static void failed_copies_leave_nothing(void **state)
     assert_false(fsx_exists(to));
 }
 
+/* Who looks at a lock sees what its holder wrote, as long as the holder lives. */
+static void lock_carries_a_note(void **state)
+{
+    UNUSED(state);
+    AUTO_TMPDIR struct tmpdir dir;
+    tmpdir_init(&dir);
+    struct err err = { 0 };
+    const char *path = tmpdir_path(&dir, "lock");
+    int fd = -1;
+    assert_false(fsx_lock_is_noted(path, "disk full"));
+    assert_ok(fsx_lock(path, &fd, NULL, &err), &err);
+    assert_false(fsx_lock_is_noted(path, "disk full"));
+    assert_ok(fsx_lock_note(fd, "disk full", &err), &err);
+    assert_true(fsx_lock_is_noted(path, "disk full"));
+    assert_false(fsx_lock_is_noted(path, "disk"));
+    int other = -1;
+    pid_t holder = 0;
+    assert_code(fsx_lock(path, &other, &holder, &err), ERR_LOCKED);
+    assert_int_equal(holder, getpid());
+    assert_ok(fsx_lock_note(fd, "", &err), &err);
+    assert_false(fsx_lock_is_noted(path, "disk full"));
+    close(fd);
+    /* The holder was killed: its note holds no longer. No pid is as high. */
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("99999999\ndisk full\n", file);
+    assert_int_equal(fclose(file), 0);
+    assert_false(fsx_lock_is_noted(path, "disk full"));
+}
+
 static void lock_names_its_holder(void **state)
 {
     UNUSED(state);
@@ -259,6 +289,7 @@ int main(void)
         TEST(copies_trees),
         TEST(failed_copies_leave_nothing),
         TEST(lock_names_its_holder),
+        TEST(lock_carries_a_note),
         TEST(free_space_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
