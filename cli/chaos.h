@@ -3,12 +3,15 @@
  * trials' own record, and the audit that compares the two. Internal to cli/chaos_*.c
  * and cmd_chaos.c.
  *
- * A chaos home is a home with one more folder:
+ * A chaos home is a home with one more folder, HOME/chaos:
  *
- *   chaos/sweep.yaml         the sweep as it is submitted
- *   chaos/record/T.A.PID     what one execution of trial T, attempt A did, by itself
- *   chaos/agents/N           work-dir of agent N
- *   chaos/NAME.out, .err     output of each process
+ *   sweep.yaml         the sweep as it is submitted
+ *   record/T.A.PID     what one execution of trial T, attempt A did, by itself
+ *   agents/N           work-dir of agent N
+ *   NAME.out, .err     output of each process
+ *
+ * When the disk of the home is filled, all of it but agents/ is in a temporary folder:
+ * what is known of the run must not be lost with it.
  *
  * Everything below the cluster carries CHAOS_RECORD_ENV in its environment, by which
  * processes that were left behind are found. */
@@ -38,13 +41,16 @@
 
 /* What is wanted, and where; borrowed for the run. */
 struct chaos_config {
-    const char *exe;    /* this program */
-    const char *home;   /* absolute */
-    const char *folder; /* HOME/chaos, made */
+    const char *exe;           /* this program */
+    const char *home;          /* absolute */
+    const char *folder;        /* HOME/chaos or temporary, made */
+    const char *agents_folder; /* HOME/chaos/agents, made */
     const struct sweep_spec *spec;
     uint32_t agents;
-    uint32_t slots; /* of each agent */
-    uint32_t kills; /* SIGKILLs wanted */
+    uint32_t slots;      /* of each agent */
+    uint32_t kills;      /* SIGKILLs wanted */
+    uint32_t partitions; /* wanted; 0: agents connect without relays */
+    bool full_disk;      /* the file system of the home may be filled */
     uint64_t seed;
     int64_t lease_ms;
     bool quiet;
@@ -55,6 +61,8 @@ struct chaos_report {
     json_t *violations;             /* array of texts */
     uint32_t kills;                 /* SIGKILLs that hit a running process */
     uint32_t stops;                 /* SIGSTOPs, each longer than the lease */
+    uint32_t partitions;            /* connections cut or held */
+    uint32_t fills;                 /* times the disk was full */
     uint64_t trials;                /* in the store */
     uint64_t attempts;              /* executions in the record */
     uint64_t points;                /* stored points that were compared */
@@ -92,6 +100,24 @@ enum err_code chaos_spawn(const struct chaos_config *config,
  * `end`. */
 size_t
 chaos_leftovers(const struct chaos_config *config, bool end, struct strbuf *names);
+
+/* ---- the disk (chaos_disk.c) ---- */
+
+struct chaos_ballast;
+/* ERR_USAGE unless the home is on a file system of at most so many bytes that neither
+ * the system nor `folder` is on. */
+enum err_code chaos_disk_check(const char *home,
+                               const char *folder,
+                               uint64_t bytes_max,
+                               struct err *err) MUST_USE;
+/* Fills the file system of the home. */
+enum err_code chaos_ballast_create(const char *home,
+                                   struct chaos_ballast **out,
+                                   struct err *err) MUST_USE;
+/* Takes what has become free since. */
+void chaos_ballast_fill(struct chaos_ballast *ballast);
+/* Gives the space back. NULL is fine. */
+void chaos_ballast_destroy(struct chaos_ballast *ballast);
 
 /* ---- the record (chaos_record.c) ---- */
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "base/sys/clock.h"
 #include "base/sys/fsx.h"
@@ -17,12 +18,13 @@
 #include "cli/output.h"
 #include "cli/spec_file.h"
 
-#define AGENTS_DEFAULT   3
-#define SLOTS_DEFAULT    2
-#define KILLS_DEFAULT    10
-#define LEASE_MS_DEFAULT ((int64_t)2000)
-#define AGENTS_CHAOS_MAX 100
-#define EXIT_INTERRUPTED 130
+#define AGENTS_DEFAULT     3
+#define SLOTS_DEFAULT      2
+#define KILLS_DEFAULT      10
+#define PARTITIONS_DEFAULT 4
+#define LEASE_MS_DEFAULT   ((int64_t)2000)
+#define AGENTS_CHAOS_MAX   100
+#define EXIT_INTERRUPTED   130
 
 /* ---- the report ---- */
 
@@ -96,33 +98,98 @@ static enum err_code write_sweep(const struct chaos_config *config,
 
 /* ---- the folder ---- */
 
-/* An absolute new home: the given one, or one in the temporary folder. */
-static enum err_code make_home(const char *given, char **out, struct err *err)
+/* Where a run happens; owned. */
+struct places {
+    char *exe;
+    char *home;
+    char *folder;
+    char *agents;
+    bool apart; /* the folder is not in the home */
+};
+
+static void places_fini(struct places *places)
+{
+    mem_free(places->exe);
+    mem_free(places->home);
+    mem_free(places->folder);
+    mem_free(places->agents);
+}
+
+/* A new one in the temporary folder, absolute. */
+static enum err_code make_temporary(char **out, struct err *err)
 {
     /* Nothing in this program changes the environment after start. */
     /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const char *tmp = getenv("TMPDIR");
     AUTO_FREE char *made = fsx_path_join(tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp",
                                          "winnow-chaos-XXXXXX");
-    if (given == NULL && mkdtemp(made) == NULL) {
+    if (mkdtemp(made) == NULL) {
         return err_set_errno(err, errno, "cannot make the folder '%s'", made);
     }
-    if (given != NULL && fsx_exists(given)) {
+    return fsx_real_path(made, out, err);
+}
+
+/* An absolute new home: the given one, or a temporary one. */
+static enum err_code make_home(const char *given, char **out, struct err *err)
+{
+    if (given == NULL) {
+        return make_temporary(out, err);
+    }
+    if (fsx_exists(given)) {
         return err_set(err, ERR_EXISTS,
                        "'%s' exists: chaos breaks things, so it wants a new home",
                        given);
     }
-    enum err_code code = given != NULL ? fsx_mkdirs(given, 0700, err) : ERR_OK;
-    return code == ERR_OK ? fsx_real_path(given != NULL ? given : made, out, err)
-                          : code;
+    enum err_code code = fsx_mkdirs(given, 0700, err);
+    return code == ERR_OK ? fsx_real_path(given, out, err) : code;
 }
 
-static enum err_code make_folders(const char *folder, struct err *err)
+static enum err_code
+make_places(const struct opts *opts, struct places *places, struct err *err)
 {
-    AUTO_FREE char *record = fsx_path_join(folder, "record");
-    AUTO_FREE char *agents = fsx_path_join(folder, "agents");
-    enum err_code code = fsx_mkdirs(record, 0700, err);
-    return code == ERR_OK ? fsx_mkdirs(agents, 0700, err) : code;
+    const char *full = opts->values[OPT_FULL_DISK];
+    uint64_t bytes_max = 0;
+    if (full != NULL
+        && (num_parse_size_bytes(str_from(full), &bytes_max) != ERR_OK
+            || !opt_given(opts, OPT_HOME))) {
+        return err_set(err, ERR_USAGE,
+                       "--full-disk is '%s', expected a size with its unit, as 64MiB, "
+                       "beside --home on a file system of its own",
+                       full);
+    }
+    enum err_code code = fsx_real_path("/proc/self/exe", &places->exe, err);
+    if (code == ERR_OK) {
+        code = make_home(opts->values[OPT_HOME], &places->home, err);
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    places->agents = mem_printf("%s/chaos/agents", places->home);
+    places->apart = full != NULL;
+    if (!places->apart) {
+        places->folder = fsx_path_join(places->home, "chaos");
+    } else {
+        code = make_temporary(&places->folder, err);
+    }
+    if (code == ERR_OK && places->apart) {
+        code = chaos_disk_check(places->home, places->folder, bytes_max, err);
+    }
+    AUTO_FREE char *record = mem_printf("%s/record", places->folder);
+    code = code == ERR_OK ? fsx_mkdirs(record, 0700, err) : code;
+    return code == ERR_OK ? fsx_mkdirs(places->agents, 0700, err) : code;
+}
+
+/* What was made goes. */
+static void remove_places(const struct places *places)
+{
+    struct err err = { 0 };
+    if (places->apart && places->folder != NULL
+        && fsx_remove_tree(places->folder, &err) != ERR_OK) {
+        output_say("%s", err.msg);
+    }
+    if (places->home != NULL && fsx_remove_tree(places->home, &err) != ERR_OK) {
+        output_say("%s", err.msg);
+    }
 }
 
 /* ---- the verdict ---- */
@@ -137,12 +204,15 @@ static json_t *report_json(const struct chaos_config *config,
     json_put_i64(out, "seed", (int64_t)config->seed);
     json_put_i64(out, "kills", report->kills);
     json_put_i64(out, "stops", report->stops);
+    json_put_i64(out, "partitions", report->partitions);
+    json_put_i64(out, "full_disks", report->fills);
     json_put_i64(out, "trials", (int64_t)report->trials);
     json_put_i64(out, "attempts", (int64_t)report->attempts);
     json_put_i64(out, "points", (int64_t)report->points);
     json_put_i64(out, "elapsed_ms", report->elapsed_ms);
     if (kept) {
         json_put_str(out, "home", config->home);
+        json_put_str(out, "record", config->folder);
     }
     json_put(out, "violations", json_incref(report->violations));
     return out;
@@ -162,12 +232,16 @@ static void verdict_lines(const struct chaos_config *config,
     } else {
         strbuf_addf(out, "chaos: %zu violations", len);
     }
-    strbuf_addf(out,
-                ", seed %" PRIu64 ", %u kills, %u stops, %" PRIu64 " trials, %" PRIu64
-                " attempts, %" PRIu64 " points, %.1f s\n",
+    strbuf_addf(out, ", seed %" PRIu64 ", %u kills, %u stops, %u partitions",
                 config->seed, (unsigned)report->kills, (unsigned)report->stops,
-                report->trials, report->attempts, report->points,
-                (double)report->elapsed_ms / 1000.0);
+                (unsigned)report->partitions);
+    if (config->full_disk) {
+        strbuf_addf(out, ", %u full disks", (unsigned)report->fills);
+    }
+    strbuf_addf(
+        out, ", %" PRIu64 " trials, %" PRIu64 " attempts, %" PRIu64 " points, %.1f s\n",
+        report->trials, report->attempts, report->points,
+        (double)report->elapsed_ms / 1000.0);
 }
 
 static int give_verdict(const struct chaos_config *config,
@@ -183,7 +257,8 @@ static int give_verdict(const struct chaos_config *config,
         output_object(object, format, &out);
     }
     if (kept) {
-        output_say("kept %s", config->home);
+        output_say("kept %s%s%s", config->home, config->full_disk ? " and " : "",
+                   config->full_disk ? config->folder : "");
     }
     if (report->kills < config->kills) {
         output_say("the sweep was over after %u of %u kills: give it more trials",
@@ -195,8 +270,9 @@ static int give_verdict(const struct chaos_config *config,
 
 /* ---- the run ---- */
 
+/* Runs, audits, gives the verdict; false through *kept: nothing is worth keeping. */
 static int
-run_chaos(const struct chaos_config *config, enum output_format format, bool keep)
+run_chaos(const struct chaos_config *config, enum output_format format, bool *kept)
 {
     struct chaos_report report;
     struct err err = { 0 };
@@ -207,14 +283,11 @@ run_chaos(const struct chaos_config *config, enum output_format format, bool kee
         chaos_audit(config, &report);
     }
     bool clean = json_array_size(report.violations) == 0;
-    bool kept = keep || (!clean && !report.interrupted);
+    *kept = *kept || (!clean && !report.interrupted);
     if (code != ERR_OK) {
         status = output_fail(&err);
     } else if (!report.interrupted) {
-        status = give_verdict(config, &report, format, kept);
-    }
-    if (!kept && fsx_remove_tree(config->home, &err) != ERR_OK) {
-        output_say("%s", err.msg);
+        status = give_verdict(config, &report, format, *kept);
     }
     chaos_report_fini(&report);
     return status;
@@ -241,6 +314,9 @@ read_options(const struct opts *opts, struct chaos_config *config, struct err *e
         code = opt_u32(opts, OPT_KILLS, 0, &config->kills, err);
     }
     if (code == ERR_OK) {
+        code = opt_u32(opts, OPT_PARTITIONS, 0, &config->partitions, err);
+    }
+    if (code == ERR_OK) {
         code = opt_duration_ms(opts, OPT_LEASE, &config->lease_ms, err);
     }
     return code;
@@ -258,38 +334,41 @@ static enum err_code read_sweep(const char *path,
 int cmd_chaos(const struct opts *opts)
 {
     AUTO_SPEC_FILE struct spec_file file = { .text = NULL };
-    AUTO_FREE char *exe = NULL;
-    AUTO_FREE char *home = NULL;
-    AUTO_FREE char *folder = NULL;
+    struct places places = { .exe = NULL };
     struct sweep_spec *spec = NULL;
     struct chaos_config config = { .agents = AGENTS_DEFAULT,
                                    .slots = SLOTS_DEFAULT,
                                    .kills = KILLS_DEFAULT,
+                                   .partitions = PARTITIONS_DEFAULT,
                                    .lease_ms = LEASE_MS_DEFAULT,
+                                   .full_disk = opt_given(opts, OPT_FULL_DISK),
                                    .quiet = opt_given(opts, OPT_QUIET) };
     enum output_format format = OUTPUT_TABLE;
     struct err err = { 0 };
+    bool kept = false;
     enum err_code code = output_format_get(opts, &format, &err);
     code = code == ERR_OK ? read_options(opts, &config, &err) : code;
     code = code == ERR_OK ? read_sweep(opts->args[0], &file, &spec, &err) : code;
-    code = code == ERR_OK ? fsx_real_path("/proc/self/exe", &exe, &err) : code;
-    code = code == ERR_OK ? make_home(opts->values[OPT_HOME], &home, &err) : code;
+    code = code == ERR_OK ? make_places(opts, &places, &err) : code;
     if (code == ERR_OK) {
-        folder = fsx_path_join(home, "chaos");
-        config.exe = exe;
-        config.home = home;
-        config.folder = folder;
+        config.exe = places.exe;
+        config.home = places.home;
+        config.folder = places.folder;
+        config.agents_folder = places.agents;
         config.spec = spec;
-        code = make_folders(folder, &err);
+        code = write_sweep(&config, spec, file.directory, &err);
     }
-    code = code == ERR_OK ? write_sweep(&config, spec, file.directory, &err) : code;
     int status = 0;
     if (code == ERR_OK) {
-        status = run_chaos(&config, format, opt_given(opts, OPT_HOME));
+        kept = opt_given(opts, OPT_HOME);
+        status = run_chaos(&config, format, &kept);
     } else {
         status = output_fail(&err);
-        IGNORE_ERR(home != NULL && fsx_remove_tree(home, NULL) != ERR_OK, "just made");
     }
+    if (!kept) {
+        remove_places(&places);
+    }
+    places_fini(&places);
     sweep_spec_destroy(spec);
     return status;
 }

@@ -151,13 +151,17 @@ static const struct verb verbs[] = {
       .example = "  winnow doctor --home lab\n" },
     { .name = "chaos", .fn = cmd_chaos, .args = "FILE", .args_min = 1, .args_max = 1,
       .options = OPT_BIT(SEED) | OPT_BIT(AGENTS) | OPT_BIT(SLOTS) | OPT_BIT(KILLS)
-               | OPT_BIT(LEASE) | OPT_BIT(HOME) | OPT_BIT(QUIET) | OPT_BIT(OUTPUT),
+               | OPT_BIT(PARTITIONS) | OPT_BIT(FULL_DISK) | OPT_BIT(LEASE) | OPT_BIT(HOME) | OPT_BIT(QUIET) | OPT_BIT(OUTPUT),
       .summary = "run a sweep while killing and stopping everything, then audit it",
       .text = "Starts a coordinator and agents as processes of their own, runs the sweep on them,\n"
               "and meanwhile kills (SIGKILL), stops (SIGSTOP, for longer than the lease) and\n"
-              "restarts all of them at random. Then it compares the store with a record that the\n"
-              "trials wrote beside it: every trial ended once, every point printed is stored once,\n"
-              "nothing else is, no process is left. The network is not cut.\n"
+              "restarts all of them at random, and cuts or holds the connections between them.\n"
+              "Then it compares the store with a record that the trials wrote beside it: every\n"
+              "trial ended once, every point printed is stored once, nothing else is, no process\n"
+              "is left.\n"
+              "\n"
+              "With --full-disk it also fills the disk now and then. For that the home must be on\n"
+              "a file system of its own, as a tmpfs.\n"
               "\n"
               "Defaults: 2 slots an agent, --lease 2s, and a home in a temporary folder that is\n"
               "removed when all is well and kept when not. A home that is given must be new, and\n"

@@ -42,6 +42,9 @@
     X(SEED, "seed", 0, "S", "what the faults are drawn from (default: drawn)")         \
     X(AGENTS, "agents", 0, "N", "agents to start (default 3)")                         \
     X(KILLS, "kills", 0, "N", "processes to kill (default 10)")                        \
+    X(PARTITIONS, "partitions", 0, "N", "connections to cut or hold (default 4)")      \
+    X(FULL_DISK, "full-disk", 0, "SIZE",                                               \
+      "fill the file system of --home, of at most SIZE, as 64MiB")                     \
     X(HELP, "help", 'h', NULL, "show this help")
 
 #define OPT_ENUM(id, name, letter, value, help) OPT_##id,

@@ -19,7 +19,8 @@ def chaos(lab, text, *args, status=0):
 def clean(lab):
     """Everything is killed; the result is as if nothing had been."""
     script = "echo value={x}{y}; echo loss=0.5 step=7 >&2; sleep 0.1; echo value={x}"
-    got = chaos(lab, grid("g", 4, 6, script), "--seed", "1", "--kills", "5")
+    got = chaos(lab, grid("g", 4, 6, script), "--seed", "1", "--kills", "5",
+                "--partitions", "2")
     equal(got["violations"], [])
     equal((got["verdict"], got["trials"]), ("clean", 24))
     # So short a sweep may be over before the last of them is due.
@@ -30,8 +31,29 @@ def clean(lab):
     equal(lab.json("show", "last", "--home", lab.path("c"))["trials"]["finished"], 24)
 
 
+def partitions(lab):
+    """Nothing dies, but connections do."""
+    script = "echo value={x}{y}; sleep 0.1; echo value={x}"
+    got = chaos(lab, grid("g", 4, 6, script), "--seed", "3", "--kills", "0",
+                "--partitions", "6")
+    equal((got["verdict"], got["violations"], got["kills"], got["stops"]),
+          ("clean", [], 0, 0))
+    assert got["partitions"] >= 4, got
+    equal(got["trials"], 24)
+    said = "".join(lab.read(f"c/chaos/agent-{i}.err") for i in (1, 2, 3))
+    assert "connection lost" in said, said
+
+
+def direct(lab):
+    """Without partitions agents connect to the coordinator itself."""
+    got = chaos(lab, grid("g", 1, 2, "echo value=1"), "--kills", "0", "--partitions", "0")
+    equal((got["verdict"], got["partitions"]), ("clean", 0))
+    listens = lab.read("c/chaos/coordinator.out").split(",")[0].removeprefix("ready: ")
+    assert f"connected to {listens} " in lab.read("c/chaos/agent-1.err")
+
+
 def sees(lab, script, *expected):
-    got = chaos(lab, grid("g", 1, 1, script), "--kills", "0", status=1)
+    got = chaos(lab, grid("g", 1, 1, script), "--kills", "0", "--partitions", "0", status=1)
     equal(got["verdict"], "violated")
     equal(len(got["violations"]), len(expected), got["violations"])
     for text in expected:
@@ -56,7 +78,8 @@ def ran_twice(lab):
 
 def failed_sweep(lab):
     """Ends paused: not what the file asks for."""
-    got = chaos(lab, grid("g", 2, 2, "exit 3"), "--kills", "0", status=1)
+    got = chaos(lab, grid("g", 2, 2, "exit 3"), "--kills", "0", "--partitions", "0",
+                status=1)
     assert any("the sweep is paused" in line for line in got["violations"]), got
 
 
@@ -67,7 +90,12 @@ def bad_input(lab):
               says=["there", "exists"])
     equal(os.listdir(lab.path("there")), [])
     lab.fails("chaos", lab.path("s.yaml"), "--agents", "0", says="--agents")
+    lab.fails("chaos", lab.path("s.yaml"), "--full-disk", "9 apples", says="--full-disk")
+    lab.fails("chaos", lab.path("s.yaml"), "--full-disk", "64MiB", says="beside --home")
+    lab.fails("chaos", lab.path("s.yaml"), "--full-disk", "9999TiB", "--home",
+              lab.path("full"), says=["file system of", "expected one of its own"])
+    assert not os.path.exists(lab.path("full"))
     lab.fails("chaos-trial", "--", "true", says="only `winnow chaos`")
 
 
-main(clean, lost_point, invented_point, ran_twice, failed_sweep, bad_input)
+main(clean, partitions, direct, lost_point, invented_point, ran_twice, failed_sweep, bad_input)
