@@ -87,7 +87,11 @@ trial_move(struct trial *trial, enum trial_state to, struct err *err)
                        trial_state_name(to));
     }
     if (trial->state == TRIAL_QUEUED) {
-        list_remove(&sweep->queue, &trial->queue_node);
+        past_unlink(trial);
+    }
+    if (trial_state_is_final(to)) {
+        past_destroy(trial->past);
+        trial->past = NULL;
     }
     trial_count(trial, UINT32_MAX); /* minus one */
     trial->state = to;
@@ -334,6 +338,8 @@ apply_sweep_created(struct engine *engine, const struct record *record, struct e
     sweep->state = SWEEP_RUNNING;
     sweep->running_since_ms = record->time.ms;
     list_init(&sweep->queue);
+    list_init(&sweep->held);
+    heap_init(&sweep->holds);
     map_str_init(&sweep->names);
     history_init(&sweep->history, spec->space->len);
     tried_init(&sweep->tried, spec->space->len);
@@ -510,45 +516,28 @@ static enum err_code apply_adopted(struct attempt *attempt, struct err *err)
     return code;
 }
 
-/* Which retry counter an end belongs to; RETRY_CAUSE_NR: none. */
-static enum retry_cause retry_cause_of(enum attempt_end end)
-{
-    switch (end) {
-    case END_EXITED: /* exit status 0, but no objective */
-    case END_FAILED:
-        return RETRY_FAILED;
-    case END_LOST:
-        return RETRY_LOST;
-    case END_PREEMPTED:
-        return RETRY_PREEMPTED;
-    case END_OOM:
-        return RETRY_OOM;
-    case END_TIMEOUT:
-        return RETRY_TIMEOUT;
-    case END_NONE:
-    case END_PRUNED:
-    case END_CANCELLED:
-    case ATTEMPT_END_NR:
-        return RETRY_CAUSE_NR;
-    }
-    UNREACHABLE();
-}
-
-static enum err_code
-apply_ended(struct attempt *attempt, const struct record *record, struct err *err)
+static enum err_code apply_ended(struct engine *engine,
+                                 struct attempt *attempt,
+                                 const struct record *record,
+                                 struct err *err)
 {
     const struct rec_ended *ended = &record->as.ended;
     struct trial *trial = attempt->trial;
+    const struct agent *agent = attempt->agent;
     enum retry_cause cause = retry_cause_of(ended->end);
+    bool counts = ended->counts && cause != RETRY_CAUSE_NR;
     trial->last_end = (uint8_t)ended->end;
-    if (ended->counts && cause != RETRY_CAUSE_NR
-        && trial->retries[cause] < UINT16_MAX) {
+    if (counts && trial->retries[cause] < UINT16_MAX) {
         trial->retries[cause]++;
     }
     attempt_remove(attempt);
     enum err_code code = trial_move(trial, ended->state, err);
     if (code == ERR_OK && ended->has_value) {
         trial_set_value(trial, ended->value, ended->step);
+    }
+    if (code == ERR_OK && counts && trial->state == TRIAL_QUEUED) {
+        past_count(trial, agent, cause);
+        past_hold(engine, trial, record->time);
     }
     if (code == ERR_OK && trial_state_is_final(trial->state)) {
         sweep_learn(trial->sweep, trial);
@@ -598,7 +587,7 @@ apply_to_attempt(struct engine *engine, const struct record *record, struct err 
     case REC_ADOPTED:
         return apply_adopted(attempt, err);
     case REC_ENDED:
-        return apply_ended(attempt, record, err);
+        return apply_ended(engine, attempt, record, err);
     case REC_POINTS:
         apply_points(attempt, &record->as.points);
         return ERR_OK;
@@ -759,7 +748,9 @@ void sweep_destroy(struct sweep *sweep)
     if (sweep == NULL) {
         return;
     }
+    heap_fini(&sweep->holds);
     for (size_t i = 0; i < sweep->trials.len; i++) {
+        past_destroy(sweep->trials.ptr[i]->past);
         mem_free(sweep->trials.ptr[i]->live);
         mem_free(sweep->trials.ptr[i]);
     }

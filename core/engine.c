@@ -254,6 +254,7 @@ static void on_start(struct engine *engine, struct effects *effects)
             engine_await(engine, agent, effects);
         }
     }
+    engine_resume_holds(engine);
     for (size_t i = 0; i < engine->active.len; i++) {
         struct sweep *sweep = engine->active.ptr[i];
         sweep->rest_told = sweep->state != SWEEP_RUNNING && sweep->live == 0;
@@ -337,6 +338,7 @@ void engine_step(struct engine *engine,
     engine->wall = event->wall;
     engine_expire_leases(engine, effects);
     take_event(engine, event, effects);
+    engine_release_holds(engine);
     engine_reconcile_sweeps(engine, effects);
     engine_dispatch(engine, effects);
     tell_drained(engine, effects);
@@ -360,23 +362,42 @@ static bool time_budget_end(const struct engine *engine,
     return true;
 }
 
+struct soonest {
+    bool any;
+    struct mono at;
+};
+
+static void soonest_add(struct soonest *soonest, struct mono at)
+{
+    if (!soonest->any || mono_before(at, soonest->at)) {
+        *soonest = (struct soonest){ .any = true, .at = at };
+    }
+}
+
+static void soonest_heap(struct soonest *soonest, const struct heap *heap)
+{
+    const struct heap_node *node = heap_min(heap);
+    if (node != NULL) {
+        soonest_add(soonest, (struct mono){ node->key });
+    }
+}
+
 bool engine_deadline(const struct engine *engine, struct mono *deadline_out)
 {
-    const struct heap_node *lease = heap_min(&engine->leases);
-    bool any = lease != NULL;
-    struct mono best = { any ? lease->key : 0 };
+    struct soonest soonest = { 0 };
+    soonest_heap(&soonest, &engine->leases);
     for (size_t i = 0; i < engine->active.len; i++) {
+        const struct sweep *sweep = engine->active.ptr[i];
         struct mono end = { 0 };
-        if (time_budget_end(engine, engine->active.ptr[i], &end)
-            && (!any || mono_before(end, best))) {
-            best = end;
-            any = true;
+        if (time_budget_end(engine, sweep, &end)) {
+            soonest_add(&soonest, end);
         }
+        soonest_heap(&soonest, &sweep->holds);
     }
-    if (any) {
-        *deadline_out = best;
+    if (soonest.any) {
+        *deadline_out = soonest.at;
     }
-    return any;
+    return soonest.any;
 }
 
 /* ---- looking ---- */

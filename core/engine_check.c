@@ -12,6 +12,7 @@ struct recount {
     uint32_t counts[TRIAL_STATE_NR];
     uint32_t live, occupying;
     uint32_t retried_open, retried_queued;
+    uint32_t held;
 };
 
 static void check_attempt(const struct engine *engine, const struct attempt *attempt)
@@ -37,8 +38,16 @@ static void check_trial(const struct engine *engine,
     recount->retried_open += trial->retried ? 1u : 0u;
     recount->retried_queued += trial->retried && trial->state == TRIAL_QUEUED ? 1u : 0u;
     ASSERT(list_node_is_linked(&trial->queue_node) == (trial->state == TRIAL_QUEUED));
+    if (trial->past != NULL) {
+        bool held = trial->past->held;
+        recount->held += held ? 1u : 0u;
+        ASSERT(trial->past->trial == trial);
+        ASSERT(!held || (trial->state == TRIAL_QUEUED && trial->live == NULL));
+        ASSERT(heap_node_is_queued(&trial->past->node) == held);
+    }
     if (trial_state_is_final(trial->state)) {
         ASSERT(!trial->retried);
+        ASSERT(trial->past == NULL);
         ASSERT(trial->live == NULL);
     }
     if (trial->state == TRIAL_RUNNING) {
@@ -68,7 +77,9 @@ static void check_sweep(const struct engine *engine, const struct sweep *sweep)
     for (size_t state = 0; state < TRIAL_STATE_NR; state++) {
         ASSERT(recount.counts[state] == sweep->counts[state]);
     }
-    ASSERT(sweep->queue.len == sweep->counts[TRIAL_QUEUED]);
+    ASSERT(sweep->queue.len + sweep->held.len == sweep->counts[TRIAL_QUEUED]);
+    ASSERT(recount.held == sweep->held.len);
+    ASSERT(sweep->holds.len == sweep->held.len);
     ASSERT(recount.live == sweep->live);
     ASSERT(recount.occupying == sweep->occupying);
     ASSERT(recount.retried_open == sweep->retried_open);

@@ -58,6 +58,23 @@ enum retry_cause {
     RETRY_CAUSE_NR
 };
 
+/* Attempts of a trial that ended so on that agent, and counted. */
+struct tally {
+    const struct agent *agent;
+    enum retry_cause cause;
+    uint32_t times;
+};
+
+/* What an open trial remembers of the attempts that counted against its limits. */
+struct past {
+    struct trial *trial;
+    VEC(struct tally) tallies; /* in order of the first */
+    bool held;                 /* its trial is in sweep.held … */
+    struct heap_node node;     /* … and in sweep.holds while it is */
+    int64_t until_ms;          /* wall clock: not given out before */
+    int64_t backoff_ms;        /* nor is the wait longer than this */
+};
+
 struct trial {
     struct sweep *sweep;
     uint32_t number;
@@ -71,7 +88,8 @@ struct trial {
     double value;
     int64_t step;
     struct attempt *live;        /* NULL: none */
-    struct list_node queue_node; /* linked while queued */
+    struct past *past;           /* NULL: nothing counted yet, or it has ended */
+    struct list_node queue_node; /* linked while queued, in sweep.queue or sweep.held */
     double x[];                  /* internal values, spec->space->len */
 };
 
@@ -90,6 +108,8 @@ struct sweep {
     VEC(struct trial *) trials; /* index = number */
     uint32_t counts[TRIAL_STATE_NR];
     struct list queue;                  /* queued trials in order of assignment */
+    struct list held;                   /* queued trials whose back-off is not over */
+    struct heap holds;                  /* their pasts, by the end of it */
     uint32_t occupying;                 /* live attempts that hold a slot */
     uint32_t live;                      /* live attempts that are not suspect */
     uint64_t cursor;                    /* sampler's, after the last created trial */
@@ -163,6 +183,29 @@ engine_apply(struct engine *engine, const struct record *record, struct err *err
 void engine_emit(struct engine *engine, struct effects *effects, struct record *record);
 
 void sweep_destroy(struct sweep *sweep);
+
+/* ---- past.c: retry causes, back-off ---- */
+
+/* Which retry limit an end counts against; RETRY_CAUSE_NR: none. */
+enum retry_cause retry_cause_of(enum attempt_end end);
+/* The trial is tried again after an attempt that ended so on this agent and counted. */
+void past_count(struct trial *trial, const struct agent *agent, enum retry_cause cause);
+/* Holds the trial, which is queued, back: the back-off began at `since`. */
+void past_hold(struct engine *engine, struct trial *trial, struct wall since);
+/* Takes the trial, which is queued, off its list. */
+void past_unlink(struct trial *trial);
+/* NULL allowed. */
+void past_destroy(struct past *past);
+/* "lost 11 times: a ×8, b ×3" of a trial whose attempt ends so on `agent` now and
+ * counts; appends nothing when it is the first. */
+void past_print(const struct trial *trial,
+                const struct agent *agent,
+                enum retry_cause cause,
+                struct strbuf *out);
+/* After a restart: what is left of each back-off, by the clock of today. */
+void engine_resume_holds(struct engine *engine);
+/* Trials whose back-off is over may be given out. */
+void engine_release_holds(struct engine *engine);
 
 /* ---- engine.c: finding and sending ---- */
 

@@ -148,12 +148,12 @@ static bool is_spared(const struct trial *trial)
     return trial->retried && trial->sweep->state == SWEEP_RUNNING;
 }
 
-static void cancel_queued(struct engine *engine,
-                          struct sweep *sweep,
+static void cancel_listed(struct engine *engine,
+                          const struct list *list,
                           const char *cause,
                           struct effects *effects)
 {
-    LIST_FOREACH_SAFE (node, next, &sweep->queue) {
+    LIST_FOREACH_SAFE (node, next, list) {
         struct trial *trial = container_of(node, struct trial, queue_node);
         if (!is_spared(trial)) {
             cancel_trial(engine, trial, cause, effects);
@@ -207,7 +207,8 @@ static void wind_down(struct engine *engine,
     uint32_t queued = spares ? sweep->retried_queued : 0;
     uint32_t running = spares ? sweep->retried_open - sweep->retried_queued : 0;
     if (sweep->counts[TRIAL_QUEUED] > queued) {
-        cancel_queued(engine, sweep, cause, effects);
+        cancel_listed(engine, &sweep->queue, cause, effects);
+        cancel_listed(engine, &sweep->held, cause, effects);
     }
     if (sweep->live > running) {
         stop_live(engine, sweep, drain ? STOP_RECALLED : STOP_CANCELLED, drain, cause,

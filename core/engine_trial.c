@@ -288,6 +288,24 @@ static void pause_without_objective(struct engine *engine,
     engine_set_sweep_state(engine, sweep, SWEEP_PAUSED, cause, effects);
 }
 
+/* What the limit counted goes before the cause of the last end. */
+static void add_evidence(const struct attempt *attempt,
+                         const struct rec_ended *ended,
+                         struct strbuf *why)
+{
+    enum retry_cause counted = retry_cause_of(ended->end);
+    if (ended->state != TRIAL_FAILED || !ended->counts || counted == RETRY_CAUSE_NR) {
+        return;
+    }
+    AUTO_STRBUF struct strbuf all = STRBUF_INIT(CAUSE_BYTES_MAX);
+    past_print(attempt->trial, attempt->agent, counted, &all);
+    if (all.len > 0) {
+        strbuf_addf(&all, "%s%s", why->len > 0 ? "; " : "", strbuf_cstr(why));
+        strbuf_reset(why);
+        strbuf_add(why, all.ptr, all.len);
+    }
+}
+
 /* Decides what becomes of the trial and records it. `ended` holds what the agent said
  * (or what was concluded about it). */
 static void end_attempt(struct engine *engine,
@@ -305,6 +323,7 @@ static void end_attempt(struct engine *engine,
     if (why.len == 0 && cause != NULL) {
         strbuf_adds(&why, cause);
     }
+    add_evidence(attempt, &ended, &why);
     struct record record = record_for(trial, attempt_key_of(attempt), REC_ENDED);
     record.seq = seq;
     record.cause = why.len > 0 ? strbuf_cstr(&why) : NULL;

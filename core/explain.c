@@ -188,14 +188,15 @@ static bool why_not_retried(const struct asking *ask)
 /* ---- which to look for ---- */
 
 static const why_fn sweep_whys[] = {
-    why_over,          why_paused,    why_no_coordinator, why_disk_full,
-    why_shutting_down, why_under_way, why_no_agent,       why_resources,
-    why_sampler,       why_parallel,  why_agents_full,    why_working,
+    why_over,     why_paused,      why_no_coordinator, why_disk_full, why_shutting_down,
+    why_back_off, why_under_way,   why_no_agent,       why_resources, why_sampler,
+    why_parallel, why_agents_full, why_working,
 };
 
 static const why_fn queued_whys[] = {
-    why_suspect,       why_over,     why_paused,    why_no_coordinator, why_disk_full,
-    why_shutting_down, why_no_agent, why_resources, why_parallel,       why_agents_full,
+    why_suspect,   why_over,          why_paused,      why_no_coordinator,
+    why_disk_full, why_shutting_down, why_back_off,    why_no_agent,
+    why_resources, why_parallel,      why_agents_full,
 };
 
 static const why_fn running_whys[] = {
@@ -287,7 +288,7 @@ static void describe_sweep(const struct asking *ask)
             sweep->elapsed_ms + ask->engine->last.ms - sweep->running_since_ms;
     }
     out->spec = sweep->spec;
-    out->queue_len = sweep->queue.len;
+    out->queue_len = sweep->counts[TRIAL_QUEUED];
     out->prefetched = sweep->live - sweep->occupying;
     out->failed = sweep->failed_since;
     out->ended = sweep->ended_since;

@@ -33,6 +33,7 @@
     X(OTHER_SWEEP, "other_sweep") /* the next free slot goes to another sweep */       \
     X(SUSPECT, "suspect")         /* queued again, its attempt may still come back */  \
     X(SAMPLER, "sampler")         /* waits for suggestions */                          \
+    X(BACK_OFF, "back_off")       /* run.retry.backoff after a failure */              \
     X(UNDER_WAY, "under_way")     /* open trials cover what is left */                 \
     X(WORKING, "working")         /* attempts run */                                   \
     /* of a trial that was given out */                                                \
@@ -91,7 +92,7 @@ struct explain_attempt {
 struct explain_trial {
     uint32_t number;
     enum trial_state state;
-    uint64_t queue_place; /* from 1; 0: not queued */
+    uint64_t queue_place; /* from 1; 0: not queued, or its back-off is not over */
     struct explain_attempt attempt;
     struct explain_retry retries[EXPLAIN_RETRIES_MAX];
     size_t retries_len;

@@ -41,6 +41,7 @@ bool why_paused(const struct asking *ask);
 bool why_no_coordinator(const struct asking *ask);
 bool why_disk_full(const struct asking *ask);
 bool why_shutting_down(const struct asking *ask);
+bool why_back_off(const struct asking *ask);
 bool why_under_way(const struct asking *ask);
 bool why_no_agent(const struct asking *ask);
 bool why_resources(const struct asking *ask);

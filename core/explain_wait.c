@@ -113,11 +113,42 @@ bool why_shutting_down(const struct asking *ask)
     return false;
 }
 
+/* Seconds until the moment, rounded up. */
+static long long seconds_left(const struct asking *ask, const struct heap_node *node)
+{
+    int64_t left_ms = mono_until_ms((struct mono){ node->key }, ask->engine->now);
+    return (long long)((left_ms + MS_PER_S - 1) / MS_PER_S);
+}
+
+bool why_back_off(const struct asking *ask)
+{
+    const struct trial *trial = ask->trial;
+    const struct sweep *sweep = ask->sweep;
+    if (trial != NULL && trial->past != NULL && trial->past->held) {
+        because(ask, EXPLAIN_BACK_OFF,
+                mem_printf("waits for another %lld s, since attempt %u ended: %s",
+                           seconds_left(ask, &trial->past->node), trial->attempts,
+                           attempt_end_name((enum attempt_end)trial->last_end)),
+                NULL);
+        return true;
+    }
+    const struct heap_node *first = heap_min(&sweep->holds);
+    if (trial == NULL && first != NULL) {
+        size_t n = sweep->holds.len;
+        because(ask, EXPLAIN_BACK_OFF,
+                mem_printf("%zu trial%s for run.retry.backoff, the first for another "
+                           "%lld s",
+                           n, n == 1 ? " waits" : "s wait", seconds_left(ask, first)),
+                NULL);
+    }
+    return false;
+}
+
 /* Nothing is left to give out; only what was given out has to end. */
 bool why_under_way(const struct asking *ask)
 {
     const struct sweep *sweep = ask->sweep;
-    if (sweep->state != SWEEP_RUNNING || !list_is_empty(&sweep->queue)
+    if (sweep->state != SWEEP_RUNNING || sweep->counts[TRIAL_QUEUED] > 0
         || sweep_wants(ask->engine, sweep) > 0) {
         return false;
     }

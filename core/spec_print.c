@@ -216,9 +216,11 @@ static void put_run(const struct run_options *run, struct strbuf *out)
     strbuf_addf(out,
                 "\n  retry: {failed: %" PRIu32 ", lost: %" PRIu32
                 ", preempted: %" PRIu32 ", oom: %" PRIu32 ", timeout: %" PRIu32
-                "}\n  checkpoint: none\n",
+                ", backoff: ",
                 run->retry.failed, run->retry.lost, run->retry.preempted,
                 run->retry.oom, run->retry.timeout);
+    put_duration(run->retry.backoff_ms, out);
+    strbuf_adds(out, "}\n  checkpoint: none\n");
 }
 
 static void put_metrics(const struct sweep_spec *spec, struct strbuf *out)

@@ -189,16 +189,36 @@ static enum err_code read_resources(const struct spec_reader *r,
                : code;
 }
 
+/* A duration, also 0. */
+static enum err_code
+read_backoff(const struct spec_reader *r, const struct yaml_node *node, int64_t *ms_out)
+{
+    if (node->kind == YAML_SCALAR
+        && num_parse_duration_ms(str_from_n(node->text, node->text_len), ms_out)
+               == ERR_OK) {
+        return ERR_OK;
+    }
+    char found[SPEC_DESCRIBE_SIZE];
+    return spec_fail(r, node,
+                     "'run.retry.backoff' must be a duration with its unit, such as "
+                     "500ms, 5s or 0s, not %s",
+                     spec_describe(node, found));
+}
+
 static enum err_code read_retry(const struct spec_reader *r,
                                 const struct yaml_node *node,
                                 struct retry_limits *retry)
 {
-    static const char *const keys[] = { "failed", "lost", "preempted", "oom",
-                                        "timeout" };
+    static const char *const keys[] = { "failed", "lost",    "preempted",
+                                        "oom",    "timeout", "backoff" };
     uint32_t *const limits[] = { &retry->failed, &retry->lost, &retry->preempted,
                                  &retry->oom, &retry->timeout };
     enum err_code code = spec_known_keys(r, node, "run.retry", keys, ARRAY_LEN(keys));
-    for (size_t i = 0; i < ARRAY_LEN(keys) && code == ERR_OK; i++) {
+    const struct yaml_node *backoff = yaml_get(node, "backoff");
+    if (code == ERR_OK && backoff != NULL) {
+        code = read_backoff(r, backoff, &retry->backoff_ms);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(limits) && code == ERR_OK; i++) {
         const struct yaml_node *item = yaml_get(node, keys[i]);
         if (item != NULL) {
             char *AUTO_FREE what = mem_printf("run.retry.%s", keys[i]);
@@ -257,9 +277,11 @@ enum err_code spec_read_run(const struct spec_reader *r,
 {
     static const char *const keys[] = { "parallel", "resources", "time_limit",
                                         "grace",    "retry",     "checkpoint" };
-    *run = (struct run_options){ .resources = { .cpus = 1 },
-                                 .grace_ms = 10000,
-                                 .retry = { .lost = 10, .preempted = 10 } };
+    *run = (struct run_options){
+        .resources = { .cpus = 1 },
+        .grace_ms = 10000,
+        .retry = { .lost = 10, .preempted = 10, .backoff_ms = 1000 }
+    };
     if (node == NULL) {
         return ERR_OK;
     }

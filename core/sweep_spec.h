@@ -40,6 +40,7 @@ struct objective {
 /* How often an attempt that ended so is tried again, per trial. */
 struct retry_limits {
     uint32_t failed, lost, preempted, oom, timeout;
+    int64_t backoff_ms; /* before the first of failed, oom, timeout; doubles; 0: off */
 };
 
 /* The failure share is not looked at before so many trials have ended. */

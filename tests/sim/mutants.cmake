@@ -89,6 +89,10 @@ mutant(cursor_forgotten core/apply.c
   [==[sweep->cursor = created->cursor;]==]
   [==[sweep->cursor = engine->started ? created->cursor : 0;]==])
 
+mutant(backoff_ignored core/past.c
+  [==[if (base_ms == 0 || !backs_off(end)) {]==]
+  [==[if (base_ms == 0 || !backs_off(end) || sweep->key == 1) {]==])
+
 mutant(points_not_replayed core/apply.c
   [==[    const char *metric = sweep->spec->objective.metric;
     for (size_t n = 0;]==]

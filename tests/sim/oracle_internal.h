@@ -41,6 +41,7 @@ struct o_trial {
     enum trial_state state;
     uint32_t attempts;
     double value;
+    int64_t not_before_ms; /* its back-off, by the coordinator's clock */
 };
 
 struct o_sweep {

@@ -125,6 +125,7 @@ static void trial_again(struct sim *sim, const struct record *record)
     SIM_CHECK(sim, !sweep_state_is_final(sweep->state),
               "ends: sweep %u gets a trial back after its end", record->key.sweep);
     sweep->counts[trial->state]--;
+    trial->not_before_ms = 0;
     trial->state = TRIAL_QUEUED;
     sweep->counts[TRIAL_QUEUED]++;
     uint32_t begun = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED]
@@ -160,6 +161,10 @@ static void on_assigned(struct sim *sim, const struct record *record)
               "attempts: %llx while the one before has not ended", named(record->key));
     SIM_CHECK(sim, oracle_sweep(sim, record->key)->state == SWEEP_RUNNING,
               "attempts: %llx of a sweep that does not run", named(record->key));
+    SIM_CHECK(sim,
+              plan_has(&sim->plan, FAULT_CLOCK)
+                  || record->time.ms >= trial->not_before_ms,
+              "back-off: %llx is given out too early", named(record->key));
     struct o_attempt *attempt = oracle_attempt(sim->oracle, record->key);
     attempt->agent = record->as.assigned.agent;
     attempt->assigned_at = sim->oracle->records;
@@ -234,6 +239,12 @@ static void on_ended(struct sim *sim, const struct record *record)
     attempt->ended = true;
     attempt->complete = record->seq != 0;
     trial_becomes(sim, record->key, ended->state);
+    if (ended->end == END_FAILED || ended->end == END_TIMEOUT
+        || ended->end == END_EXITED) {
+        oracle_trial(sim, record->key)->not_before_ms =
+            record->time.ms
+            + oracle_sweep(sim, record->key)->spec->run.retry.backoff_ms;
+    }
     oracle_trial(sim, record->key)->value = ended->value;
 }
 

@@ -81,9 +81,10 @@ static void add_run(struct sweep_file *file, struct strbuf *text, struct rng *rn
         strbuf_addf(text, "  resources: {cpus: 1, gpus: %d}\n",
                     (int)rng_between(rng, 1, 2));
     }
-    strbuf_addf(text, "  retry: {failed: %d, lost: %d, timeout: %d}\n",
+    strbuf_addf(text, "  retry: {failed: %d, lost: %d, timeout: %d, backoff: %ds}\n",
                 (int)rng_between(rng, 0, 2), (int)rng_between(rng, 2, 10),
-                (int)rng_between(rng, 0, 1));
+                (int)rng_between(rng, 0, 1),
+                rng_chance(rng, 0.5) ? 0 : (int)rng_between(rng, 1, 40));
 }
 
 static void file_make(struct sim *sim, struct sweep_file *file, size_t number)

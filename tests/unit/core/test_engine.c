@@ -377,8 +377,8 @@ static void test_failed_is_retried_within_its_limit(void **state)
     struct rig rig;
     rig_init(&rig);
     rig_hello(&rig, 1, "a", 1, 1);
-    rig_submit(&rig,
-               HEAD "name: one\nbudget: {trials: 1}\nrun: {retry: {failed: 1}}\n");
+    rig_submit(&rig, HEAD "name: one\nbudget: {trials: 1}\n"
+                          "run: {retry: {failed: 1, backoff: 0s}}\n");
     rig_ended(&rig, 1, key(1, 0, 1), 1, END_FAILED);
     assert_int_equal(count(&rig, "one", TRIAL_RUNNING), 1);
     rig_ended(&rig, 1, key(1, 0, 2), 1, END_FAILED);

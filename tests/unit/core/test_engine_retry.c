@@ -256,7 +256,7 @@ static void test_limits_begin_anew(void **state)
     struct rig rig;
     rig_init(&rig);
     rig_hello(&rig, 1, "a", 1, 1);
-    rig_submit(&rig, HEAD "name: one\nrun: {retry: {failed: 1}}\n"
+    rig_submit(&rig, HEAD "name: one\nrun: {retry: {failed: 1, backoff: 0s}}\n"
                           "budget: {trials: 1, failures: {first: 1000}}\n");
     for (uint32_t attempt = 1; attempt <= 2; attempt++) {
         rig_ended(&rig, 1, key(0, attempt), 1, END_FAILED);

@@ -527,7 +527,15 @@ static void test_retries_are_counted(void **state)
     assert_int_equal(found.trial.retries[0].used, 1);
     assert_int_equal(found.trial.retries[0].limit, 2);
     assert_int_equal(found.trial.retries[1].limit, 10); /* lost, the default */
+    assert_int_equal(found.reasons.ptr[0].code, EXPLAIN_BACK_OFF);
+    assert_string_equal(found.reasons.ptr[0].text,
+                        "waits for another 1 s, since attempt 1 ended: failed");
     explanation_fini(&found);
+    explain(rig.engine, "s", OF_SWEEP, &found);
+    assert_int_equal(found.reasons.ptr[0].code, EXPLAIN_BACK_OFF);
+    explanation_fini(&found);
+    rig_advance(&rig, MS_PER_S);
+    rig_whole(&rig, 1, key(1, 1, 1), "acc", 1);
     rig_whole(&rig, 1, key(1, 0, 2), "acc", 1);
     explain(rig.engine, "s", 0, &found);
     assert_int_equal(found.trial.state, TRIAL_FINISHED);
