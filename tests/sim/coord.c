@@ -16,12 +16,12 @@
 #include "base/mem.h"
 #include "core/outbox.h"
 #include "samplers/registry.h"
+#include "tests/sim/derive.h"
 #include "tests/sim/digest.h"
-#include "tests/sim/disk.h"
-#include "tests/sim/home.h"
 #include "tests/sim/keys.h"
 #include "tests/sim/node.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/storage.h"
 #include "tests/sim/workload.h"
 
 /* Wall clock at virtual time 0, in ms. */
@@ -39,15 +39,14 @@ struct coord {
     uint64_t life;
     struct engine *engine, *shadow;
     struct outbox *outbox;
-    struct disk *disk;
-    struct home *home; /* NULL: the disk alone */
+    struct storage *storage;
     struct rng rng;
     int64_t wall_skew_ms;
     int64_t tick_ns; /* the timer that counts; 0: none */
     struct record *const *batch;
     size_t batch_len;
     bool full_told;
-    int64_t full_until_ns, slow_until_ns;
+    int64_t slow_until_ns;
     int64_t well_since_ns; /* up, and the disk neither full nor slow */
     int64_t heard_ns[SIM_AGENTS_MAX];
     VEC(struct fx_suggest) jobs;
@@ -55,8 +54,6 @@ struct coord {
     bool dying;
     bool power;  /* the machine dies with it */
     bool failed; /* a commit failed: it ends by itself */
-    /* What a death found under way: on disk or not, which the next start finds out. */
-    VEC(struct record *) pending;
 };
 
 static void pump(struct sim *sim);
@@ -67,30 +64,20 @@ static struct engine *make_engine(const struct coord *coord)
     struct engine_config config = { .lease_ms = SIM_LEASE_MS,
                                     .samplers = &sampler_registry_all,
                                     .home_id = SIM_HOME_ID,
-                                    .next_run_key = disk_next_run_key(coord->disk) };
+                                    .next_run_key =
+                                        storage_next_run_key(coord->storage) };
     return engine_create(&config);
-}
-
-static void pending_forget(struct coord *coord)
-{
-    for (size_t i = 0; i < coord->pending.len; i++) {
-        record_destroy(coord->pending.ptr[i]);
-    }
-    vec_reset(&coord->pending);
 }
 
 struct coord *coord_create(struct sim *sim)
 {
     struct coord *coord = mem_alloc(sizeof *coord);
     coord->rng = sim_stream(sim, "coord", 0);
-    coord->disk = disk_create();
+    struct err err = { 0 };
+    enum err_code code = storage_create(sim->plan.store, sim_stream(sim, "home", 0),
+                                        &coord->storage, &err);
+    SIM_CHECK(sim, code == ERR_OK, "home: %s", err.msg);
     coord->shadow = make_engine(coord);
-    if (sim->plan.store) {
-        struct err err = { 0 };
-        struct rng rng = sim_stream(sim, "home", 0);
-        enum err_code code = home_create(rng, &coord->home, &err);
-        SIM_CHECK(sim, code == ERR_OK, "home: %s", err.msg);
-    }
     return coord;
 }
 
@@ -99,10 +86,7 @@ void coord_destroy(struct coord *coord)
     engine_destroy(coord->engine);
     engine_destroy(coord->shadow);
     outbox_destroy(coord->outbox);
-    disk_destroy(coord->disk);
-    home_destroy(coord->home);
-    pending_forget(coord);
-    vec_fini(&coord->pending);
+    storage_destroy(coord->storage);
     for (size_t i = 0; i < coord->jobs.len; i++) {
         mem_free(coord->jobs.ptr[i].open);
     }
@@ -113,7 +97,7 @@ void coord_destroy(struct coord *coord)
 void coord_abandon(struct coord *coord)
 {
     if (coord != NULL) {
-        home_destroy(coord->home);
+        storage_destroy(coord->storage);
     }
 }
 
@@ -146,7 +130,6 @@ static void boundary(struct coord *coord)
 static void make_durable(struct sim *sim, struct record *const *records, size_t len)
 {
     struct coord *coord = sim->coord;
-    disk_apply(coord->disk, records, len);
     sim->totals.commits++;
     for (size_t i = 0; i < len; i++) {
         struct err err = { 0 };
@@ -178,18 +161,13 @@ static void disk_dies(struct sim *sim)
 {
     struct coord *coord = sim->coord;
     struct err err = { 0 };
-    if (coord->home == NULL) {
-        if (coord->batch != NULL && rng_chance(&coord->rng, 0.5)) {
-            make_durable(sim, coord->batch, coord->batch_len);
-        }
-        return;
-    }
-    for (size_t i = 0; i < coord->batch_len; i++) {
-        vec_push(&coord->pending, record_clone(coord->batch[i]));
-    }
-    enum err_code code =
-        home_die(coord->home, coord->batch, coord->failed ? 0 : coord->batch_len,
-                 coord->power, &err);
+    struct storage_death death = { .records = coord->batch,
+                                   .len = coord->batch_len,
+                                   .told = coord->failed,
+                                   .power = coord->power,
+                                   .chance = coord->batch != NULL
+                                             && rng_chance(&coord->rng, 0.5) };
+    enum err_code code = storage_die(coord->storage, &death, &err);
     SIM_CHECK(sim, code == ERR_OK, "home: %s", err.msg);
 }
 
@@ -360,22 +338,22 @@ static void compare_shadow(struct sim *sim, const char *when)
 {
     struct coord *coord = sim->coord;
     char difference[256];
-    bool same = digest_equal(coord->engine, coord->shadow, coord->home != NULL,
-                             difference, sizeof difference);
+    bool same =
+        digest_equal(coord->engine, coord->shadow, storage_is_real(coord->storage),
+                     difference, sizeof difference);
     SIM_CHECK(sim, same, "%s differs from its records: %s", when, difference);
 }
 
-/* What the disk says to the batch. With a real store its own answer counts. */
-static enum err_code disk_answer(struct sim *sim)
+/* What the disk says to the batch. */
+static enum err_code commit(struct sim *sim)
 {
     struct coord *coord = sim->coord;
     struct err err = { 0 };
-    if (coord->home == NULL) {
-        return coord->full_until_ns > sim->now_ns ? ERR_FULL : ERR_OK;
-    }
-    enum err_code code = home_apply(coord->home, coord->batch, coord->batch_len, &err);
-    bool excused = (code == ERR_FULL || code == ERR_IO) && home_was_hit(coord->home);
-    SIM_CHECK(sim, code == ERR_OK || excused, "store: %s", err.msg);
+    enum err_code code = storage_commit(coord->storage, sim->now_ns, coord->batch,
+                                        coord->batch_len, &err);
+    bool excused = code == ERR_FULL || code == ERR_IO;
+    SIM_CHECK(sim, code == ERR_OK || (excused && storage_was_hit(coord->storage)),
+              "store: %s", err.msg);
     return code;
 }
 
@@ -400,7 +378,7 @@ static void on_disk(struct sim *sim, uint64_t life, uint64_t unused)
     if (!coord->up || coord->life != life) {
         return;
     }
-    enum err_code code = disk_answer(sim);
+    enum err_code code = commit(sim);
     if (code == ERR_FULL) {
         disk_is_full(sim);
         settle(sim);
@@ -456,38 +434,25 @@ replay_record(void *ctx, const struct record *record, struct err *err)
     return engine_replay(ctx, record, err);
 }
 
-static enum err_code home_replay(struct coord *coord, struct err *err)
-{
-    uint64_t next_run_key = 0;
-    enum err_code code =
-        store_next_run_key(home_store(coord->home), &next_run_key, err);
-    if (code == ERR_OK && next_run_key != disk_next_run_key(coord->disk)) {
-        return err_set(err, ERR_CORRUPT, "next run key %llu instead of %llu",
-                       (unsigned long long)next_run_key,
-                       (unsigned long long)disk_next_run_key(coord->disk));
-    }
-    return code == ERR_OK ? store_replay(home_store(coord->home), replay_record,
-                                         coord->engine, err)
-                          : code;
-}
-
 /* Opens the store. False: that failed, and the process has ended. */
 static bool open_disk(struct sim *sim)
 {
     struct coord *coord = sim->coord;
     struct err err = { 0 };
-    enum err_code code = coord->home != NULL ? home_open(coord->home, &err) : ERR_OK;
+    struct record *const *last = NULL;
+    size_t last_len = 0;
+    enum err_code code = storage_open(coord->storage, &err);
     if (code != ERR_OK) {
-        SIM_CHECK(sim, home_was_hit(coord->home), "open: %s", err.msg);
+        SIM_CHECK(sim, storage_was_hit(coord->storage), "open: %s", err.msg);
         TRACE(sim, "its store cannot be opened", 0);
         start_later(sim);
         return false;
     }
-    if (coord->pending.len > 0 && home_has_last(coord->home)) {
+    storage_last(coord->storage, &last, &last_len);
+    if (last_len > 0) {
         TRACE(sim, "the last batch is on disk", 0);
-        make_durable(sim, coord->pending.ptr, coord->pending.len);
+        make_durable(sim, last, last_len);
     }
-    pending_forget(coord);
     return true;
 }
 
@@ -503,9 +468,8 @@ void coord_start(struct sim *sim)
     }
     coord->engine = make_engine(coord);
     coord->outbox = outbox_create();
-    enum err_code code = coord->home != NULL ? home_replay(coord, &err)
-                                             : disk_replay(coord->disk, replay_record,
-                                                           coord->engine, &err);
+    enum err_code code =
+        storage_replay(coord->storage, replay_record, coord->engine, &err);
     SIM_CHECK(sim, code == ERR_OK, "replay: %s", err.msg);
     compare_shadow(sim, "the restarted engine");
     coord->up = true;
@@ -636,10 +600,12 @@ void coord_audit(struct sim *sim)
     AUTO_STRBUF struct strbuf findings = STRBUF_INIT(4096);
     uint64_t points = 0;
     struct err err = { 0 };
-    if (sim->coord->home == NULL) {
+    enum err_code code = derive_again(sim->coord->storage, &err);
+    SIM_CHECK(sim, code == ERR_OK, "replay --check: %s", err.msg);
+    if (!storage_is_real(sim->coord->storage)) {
         return;
     }
-    enum err_code code = home_audit(sim->coord->home, &findings, &points, &err);
+    code = storage_audit(sim->coord->storage, &findings, &points, &err);
     SIM_CHECK(sim, code == ERR_OK, "audit: %s", err.msg);
     SIM_CHECK(sim, findings.len == 0, "audit: %s", strbuf_cstr(&findings));
     SIM_CHECK(sim, points == sim->totals.points,
@@ -739,28 +705,24 @@ static void on_disk_well(struct sim *sim, uint64_t a, uint64_t b)
 {
     UNUSED(a);
     UNUSED(b);
-    home_mend(sim->coord->home);
+    storage_mend(sim->coord->storage);
 }
 
 void coord_disk_full(struct sim *sim, int64_t ms)
 {
-    sim->coord->full_until_ns = sim->now_ns + ms * NS_PER_MS;
-    sim->coord->well_since_ns = sim->coord->full_until_ns + DISK_SLACK_NS;
-    if (sim->coord->home != NULL) {
-        home_fill(sim->coord->home);
-        sim_in_ms(sim, ms, on_disk_well, 0, 0);
-    }
+    int64_t until_ns = sim->now_ns + ms * NS_PER_MS;
+    storage_fill(sim->coord->storage, until_ns);
+    sim->coord->well_since_ns = until_ns + DISK_SLACK_NS;
+    sim_in_ms(sim, ms, on_disk_well, 0, 0);
 }
 
 void coord_disk_break(struct sim *sim, int64_t ms)
 {
-    if (sim->coord->home != NULL) {
-        TRACE(sim, "a call of the disk will fail", 0);
-        bool at_start = home_break(sim->coord->home);
-        sim_in_ms(sim, ms, on_disk_well, 0, 0);
-        if (at_start) {
-            coord_kill(sim, 0);
-        }
+    TRACE(sim, "a call of the disk will fail", 0);
+    bool at_start = storage_break(sim->coord->storage);
+    sim_in_ms(sim, ms, on_disk_well, 0, 0);
+    if (at_start) {
+        coord_kill(sim, 0);
     }
 }
 
@@ -778,11 +740,8 @@ void coord_clock_jump(struct sim *sim, int64_t ms)
 void coord_mend(struct sim *sim)
 {
     struct coord *coord = sim->coord;
-    coord->full_until_ns = 0;
     coord->slow_until_ns = 0;
     coord->dies_in = 0;
     coord->power = false;
-    if (coord->home != NULL) {
-        home_mend(coord->home);
-    }
+    storage_mend(coord->storage);
 }

@@ -31,7 +31,8 @@ void coord_receive(struct sim *sim,
                    const struct packet *packet);
 void coord_link_down(struct sim *sim, uint64_t link);
 
-/* With a real store: what it holds is sound, and as many points as were committed. */
+/* Every decision comes out the same again; with a real store also: what it holds is
+ * sound, and as many points as were committed. */
 void coord_audit(struct sim *sim);
 
 /* Who has been silent for longer than a lease must have been given up. */

@@ -123,6 +123,12 @@ mutant(full_is_done store/apply.c
     }
     return code == ERR_FULL ? ERR_OK : code;]==])
 
+# Found by deriving every decision again at the end.
+mutant(sampler_remembers samplers/random.c
+  [==[        streams[i] = rng_stream(request->seed, request->trial,]==]
+  [==[        static uint64_t calls;
+        streams[i] = rng_stream(request->seed + calls++ / 64, request->trial,]==])
+
 # What the simulation found once; it must find it again.
 mutant(place_kept agent/core_attempt.c
   [==[        place_close(core, attempt); /* the coordinator]==]
