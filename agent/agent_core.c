@@ -312,6 +312,11 @@ static void on_restored(struct agent_core *core, const struct agent_ev_restored 
     }
     attempt->started = attempt->started || ev->has_started;
     attempt->forgotten = ev->has_ended; /* until restore_done: its end is known */
+    /* What is missing never came to the file, so it was acknowledged from memory, and
+     * all before it too. */
+    if (ev->first_seq > attempt->next_seq) {
+        report_ack(core, attempt, attempt->next_seq - 1);
+    }
     report_restore(core, attempt, ev);
 }
 

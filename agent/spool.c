@@ -53,7 +53,8 @@ static_assert(sizeof(struct header) == 88, "no padding");
 struct record {
     uint64_t offset; /* of the header */
     size_t len;
-    uint8_t *memory; /* the report itself when it could not be written */
+    struct header header; /* with memory only */
+    uint8_t *memory;      /* the report itself when it could not be written */
 };
 
 struct spool {
@@ -61,6 +62,7 @@ struct spool {
     char *path;
     uint64_t size;          /* of the file */
     uint64_t live;          /* bytes of live records in it */
+    size_t in_memory;       /* records that could not be written */
     struct map_u64 records; /* id → struct record, in order of the file */
     uint32_t crc_table[256];
 };
@@ -257,6 +259,33 @@ static enum err_code record_write(int fd,
     return err_set_errno(err, why, "cannot write the spool");
 }
 
+/* Writes what is in memory, oldest first, for as long as there is space: a restart may
+ * find the beginning of an attempt's reports, but never a part in the middle missing.
+ */
+static enum err_code memory_write(struct spool *spool, struct err *err)
+{
+    enum err_code code = ERR_OK;
+    size_t pos = 0;
+    void *value = NULL;
+    while (spool->in_memory > 0 && code == ERR_OK
+           && map_u64_next(&spool->records, &pos, NULL, &value)) {
+        struct record *record = value;
+        if (record->memory == NULL) {
+            continue;
+        }
+        code =
+            record_write(spool->fd, spool->size, &record->header, record->memory, err);
+        if (code == ERR_OK) {
+            mem_free(mem_take(&record->memory));
+            spool->in_memory--;
+            record->offset = spool->size;
+            spool->size += sizeof record->header + record->len;
+            spool->live += sizeof record->header + record->len;
+        }
+    }
+    return code;
+}
+
 enum err_code spool_append(struct spool *spool,
                            uint64_t id,
                            const struct spool_meta *meta,
@@ -278,7 +307,10 @@ enum err_code spool_append(struct spool *spool,
                              .last_seq = meta->last_seq };
     memcpy(header.run_id, meta->run_id.hex, sizeof header.run_id);
     header.crc = record_crc(spool, &header, data);
-    enum err_code code = record_write(spool->fd, spool->size, &header, data, err);
+    enum err_code code = memory_write(spool, err);
+    if (code == ERR_OK) {
+        code = record_write(spool->fd, spool->size, &header, data, err);
+    }
     if (code == ERR_OK) {
         record_add(spool, id, spool->size, len);
         spool->size += sizeof header + len;
@@ -286,7 +318,9 @@ enum err_code spool_append(struct spool *spool,
     }
     struct record *record = mem_alloc(sizeof *record);
     record->len = len;
+    record->header = header;
     record->memory = mem_dup(data, len);
+    spool->in_memory++;
     map_u64_set(&spool->records, id, record);
     return code;
 }
@@ -390,6 +424,8 @@ void spool_trim(struct spool *spool, uint64_t id)
     }
     if (record->memory == NULL) {
         spool->live -= sizeof(struct header) + record->len;
+    } else {
+        spool->in_memory--;
     }
     mem_free(record->memory);
     mem_free(record);

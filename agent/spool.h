@@ -47,7 +47,8 @@ enum err_code spool_open(const char *path,
 void spool_close(struct spool *spool);
 
 /* Appends under an id that is not in use. On an error (disk full) the report is kept in
- * memory instead, so that nothing is lost while the agent lives; the error says why. */
+ * memory instead, so that nothing is lost while the agent lives; the error says why.
+ * What is in memory is written before anything newer. */
 enum err_code spool_append(struct spool *spool,
                            uint64_t id,
                            const struct spool_meta *meta,

@@ -131,6 +131,12 @@ static void fault_do(struct sim *sim, enum fault fault, struct rng *rng)
     case FAULT_POWER:
         coord_power_loss(sim, (uint32_t)rng_below(rng, 40));
         return;
+    case FAULT_AGENT_POWER:
+        node_power_loss(sim, some_node(sim, rng), (uint32_t)rng_below(rng, 20));
+        return;
+    case FAULT_AGENT_FULL:
+        node_disk_full(sim, some_node(sim, rng), rng_between(rng, 1000, 60000));
+        return;
     case FAULT_CARRY:
     case FAULT_UNTIDY:
     case FAULT_TRIALS:

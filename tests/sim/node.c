@@ -5,19 +5,20 @@
  * not know what the core decides.
  *
  * The page cache outlives kill -9, so what was spooled is there after a crash; what the
- * core had only gathered is gone. */
+ * core had only gathered is gone. A loss of power takes the end of both spool and
+ * logs. */
 #include "tests/sim/node.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "tests/sim/coord.h"
 #include "tests/sim/keys.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/proc.h"
+#include "tests/sim/spool.h"
 #include "tests/sim/workload.h"
 
 #define EPOCH_MS       ((int64_t)1700000000000)
@@ -40,11 +41,13 @@ struct node {
     int64_t wall_skew_ms;
     uint32_t dies_in; /* effects; 0: not */
     bool dying;
-    bool left; /* EXIT was asked for */
+    bool power; /* the machine dies with it */
+    bool left;  /* EXIT was asked for */
+    int64_t full_until_ns;
     struct rng rng;
     /* On disk: */
     char *home_id;
-    struct map_u64 spool; /* id → struct shared_report */
+    struct sim_spool *spool;
     VEC(struct log_file) logs;
 };
 
@@ -120,6 +123,20 @@ void node_log_grew(struct sim *sim, size_t index, const struct proc *proc, uint6
 
 /* ---- death ---- */
 
+static void disk_dies(struct sim *sim, struct node *node)
+{
+    if (node->left) {
+        sim_spool_close(node->spool);
+    }
+    sim_spool_die(node->spool, sim, node->power ? &node->rng : NULL, oracle_lost);
+    for (size_t i = 0; i < node->logs.len && node->power; i++) {
+        struct log_file *log = &node->logs.ptr[i];
+        log->size = rng_chance(&node->rng, 0.5) ? rng_below(&node->rng, log->size + 1)
+                                                : log->size;
+    }
+    node->power = false;
+}
+
 static void node_die(struct sim *sim, struct node *node)
 {
     TRACE(sim, "agent %llu dies, boot %llu", node->index, node->boot);
@@ -129,6 +146,7 @@ static void node_die(struct sim *sim, struct node *node)
             proc_orphan(proc);
         }
     }
+    disk_dies(sim, node);
     agent_core_destroy(node->core);
     node->core = NULL;
     node->up = false;
@@ -201,25 +219,26 @@ spool_append(struct sim *sim, struct node *node, struct agent_effect *effect)
     struct shared_report *shared = mem_alloc(sizeof *shared);
     shared->report = mem_take(&effect->as.report);
     shared->refs = 1;
-    SIM_CHECK(sim, !map_u64_has(&node->spool, effect->id),
-              "agent %zu uses spool id %llu twice", node->index,
+    bool full = node->full_until_ns > sim->now_ns;
+    bool fresh = sim_spool_append(node->spool, effect->id, shared, sim->now_ns, full);
+    SIM_CHECK(sim, fresh, "agent %zu uses spool id %llu twice", node->index,
               (unsigned long long)effect->id);
-    map_u64_set(&node->spool, effect->id, shared);
     oracle_spooled(sim, node->index, shared->report);
 }
 
 static void spool_trim(struct sim *sim, struct node *node, uint64_t id)
 {
-    struct shared_report *shared = map_u64_del(&node->spool, id);
+    const struct shared_report *shared = sim_spool_get(node->spool, id);
     SIM_CHECK(sim, shared != NULL, "agent %zu trims spool id %llu, which is not there",
               node->index, (unsigned long long)id);
     oracle_trimmed(sim, shared->report);
-    shared_report_unref(shared);
+    bool there = sim_spool_trim(node->spool, id);
+    ASSERT(there);
 }
 
 static void report_send(struct sim *sim, struct node *node, uint64_t id)
 {
-    struct shared_report *shared = map_u64_get(&node->spool, id);
+    struct shared_report *shared = sim_spool_get(node->spool, id);
     SIM_CHECK(sim, shared != NULL, "agent %zu sends spool id %llu, which is not there",
               node->index, (unsigned long long)id);
     if (node->link != 0) {
@@ -518,18 +537,12 @@ void node_receive(struct sim *sim,
 /* The spool numbers what it finds from 1 on; gives what the core must hear. */
 static void restore(struct sim *sim, struct node *node)
 {
-    struct map_u64 found = node->spool;
-    map_u64_init(&node->spool);
-    uint64_t id = 0;
-    size_t pos = 0;
-    void *value = NULL;
-    while (map_u64_next(&found, &pos, NULL, &value)) {
-        struct shared_report *shared = value;
-        const struct agent_report *report = shared->report;
+    uint64_t found = sim_spool_open(node->spool);
+    for (uint64_t id = 1; id <= found; id++) {
+        const struct agent_report *report = sim_spool_get(node->spool, id)->report;
         const struct log_file *log = log_of(node, report->key);
         uint64_t entries = report->has_started + report->points_len + report->notes_len
                            + report->has_ended;
-        map_u64_set(&node->spool, ++id, shared);
         struct agent_event event = { .kind = AGENT_EV_RESTORED };
         event.as.restored =
             (struct agent_ev_restored){ .key = report->key,
@@ -544,7 +557,6 @@ static void restore(struct sim *sim, struct node *node)
                                         .log_size = log != NULL ? log->size : 0 };
         node_step(sim, node->index, event);
     }
-    map_u64_fini(&found);
     node_step(sim, node->index, (struct agent_event){ .kind = AGENT_EV_RESTORE_DONE });
 }
 
@@ -559,7 +571,7 @@ static void on_boot(struct sim *sim, uint64_t index, uint64_t unused)
     }
     node->boot++;
     TRACE(sim, "agent %llu boots, boot %llu, %llu reports in its spool", index,
-          node->boot, map_u64_len(&node->spool));
+          node->boot, sim_spool_live(node->spool));
     struct agent_core_config config = { .agent_id = node->name,
                                         .host = "node",
                                         .program = "sim",
@@ -586,7 +598,7 @@ void nodes_create(struct sim *sim)
         node->rng = sim_stream(sim, "node", i);
         int len = snprintf(node->name, sizeof node->name, "agent-%zu", i);
         ASSERT(len > 0);
-        map_u64_init(&node->spool);
+        node->spool = sim_spool_create();
         vec_push(&sim->nodes, node);
         sim_in_ms(sim, rng_between(&node->rng, 0, 3000), on_boot, i, 0);
     }
@@ -597,12 +609,7 @@ void nodes_destroy(struct sim *sim)
     procs_destroy(sim);
     for (size_t i = 0; i < sim->nodes.len; i++) {
         struct node *node = sim->nodes.ptr[i];
-        size_t pos = 0;
-        void *value = NULL;
-        while (map_u64_next(&node->spool, &pos, NULL, &value)) {
-            shared_report_unref(value);
-        }
-        map_u64_fini(&node->spool);
+        sim_spool_destroy(node->spool);
         agent_core_destroy(node->core);
         mem_free(node->home_id);
         vec_fini(&node->logs);
@@ -625,7 +632,7 @@ void nodes_explain(const struct sim *sim)
                 "queued %zu, occupied %zu, spooled %zu\n",
                 node->name, node->up, node->frozen, (unsigned long long)node->boot,
                 (unsigned long long)node->link, counts.ready, counts.held,
-                counts.queued, counts.occupied, map_u64_len(&node->spool));
+                counts.queued, counts.occupied, sim_spool_live(node->spool));
     }
 }
 
@@ -638,7 +645,7 @@ bool nodes_at_rest(struct sim *sim)
             return false;
         }
         agent_core_counts(node->core, &counts);
-        if (!counts.ready || counts.held > 0 || map_u64_len(&node->spool) > 0) {
+        if (!counts.ready || counts.held > 0 || sim_spool_live(node->spool) > 0) {
             return false;
         }
     }
@@ -663,6 +670,19 @@ void node_kill(struct sim *sim, size_t index, uint32_t effects)
     } else {
         node->dies_in = effects;
     }
+}
+
+void node_power_loss(struct sim *sim, size_t index, uint32_t effects)
+{
+    struct node *node = sim->nodes.ptr[index];
+    node->power = node->up;
+    node_kill(sim, index, effects);
+}
+
+void node_disk_full(struct sim *sim, size_t index, int64_t ms)
+{
+    TRACE(sim, "agent %llu has no space for %llu ms", index, (uint64_t)ms);
+    sim->nodes.ptr[index]->full_until_ns = sim->now_ns + ms * NS_PER_MS;
 }
 
 void node_leave(struct sim *sim, size_t index, bool now)
@@ -709,5 +729,7 @@ void nodes_mend(struct sim *sim)
 {
     for (size_t i = 0; i < sim->nodes.len; i++) {
         sim->nodes.ptr[i]->dies_in = 0;
+        sim->nodes.ptr[i]->power = false;
+        sim->nodes.ptr[i]->full_until_ns = 0;
     }
 }

@@ -38,6 +38,10 @@ void node_log_grew(struct sim *sim, size_t node, const struct proc *proc, uint64
 
 /* It dies as kill -9 does after `effects` more effects; 0: now. It comes back. */
 void node_kill(struct sim *sim, size_t node, uint32_t effects);
+/* As node_kill, but the machine dies: the end of what it wrote may be gone. */
+void node_power_loss(struct sim *sim, size_t node, uint32_t effects);
+/* Its spool cannot be written for so long. */
+void node_disk_full(struct sim *sim, size_t node, int64_t ms);
 /* It is asked to end, and comes back. */
 void node_leave(struct sim *sim, size_t node, bool now);
 /* SIGSTOP for so long. */

@@ -170,10 +170,40 @@ static void add_point(struct sim *sim,
     vec_push(&attempt->entries, entry);
 }
 
+static uint64_t last_seq_of(const struct agent_report *report)
+{
+    return report->first_seq + report->has_started + report->points_len
+           + report->notes_len + report->has_ended - 1;
+}
+
+void oracle_lost(struct sim *sim, const struct agent_report *report)
+{
+    struct o_attempt *attempt = oracle_attempt(sim->oracle, report->key);
+    uint64_t last = last_seq_of(report);
+    TRACE(sim, "lost: entries %llu to %llu of %llx", report->first_seq, last,
+          key_pack(report->key));
+    for (uint64_t seq = report->first_seq; seq <= last; seq++) {
+        attempt->entries.ptr[seq - 1].lost = true;
+    }
+}
+
+/* An agent that lost the end of its spool numbers the end it gives the attempt after
+ * what it still has. */
+static bool ends_shorter(const struct o_attempt *attempt,
+                         const struct agent_report *report)
+{
+    return report->first_seq <= attempt->entries.len && report->has_ended
+           && last_seq_of(report) == report->first_seq
+           && attempt->entries.ptr[report->first_seq - 1].lost;
+}
+
 void oracle_spooled(struct sim *sim, size_t node, const struct agent_report *report)
 {
     UNUSED(node);
     struct o_attempt *attempt = oracle_attempt(sim->oracle, report->key);
+    if (ends_shorter(attempt, report)) {
+        return;
+    }
     SIM_CHECK(sim, report->first_seq == attempt->entries.len + 1,
               "points: %llx numbers an entry %llu after %zu",
               (unsigned long long)key_pack(report->key),
@@ -195,8 +225,7 @@ void oracle_spooled(struct sim *sim, size_t node, const struct agent_report *rep
 void oracle_trimmed(struct sim *sim, const struct agent_report *report)
 {
     const struct o_attempt *attempt = oracle_attempt(sim->oracle, report->key);
-    uint64_t last = report->first_seq + report->has_started + report->points_len
-                    + report->notes_len + report->has_ended - 1;
+    uint64_t last = last_seq_of(report);
     SIM_CHECK(sim, attempt->acked >= last,
               "points: entries up to %llu of %llx are dropped, acknowledged %llu",
               (unsigned long long)last, (unsigned long long)key_pack(report->key),
@@ -249,7 +278,7 @@ check_covered(struct sim *sim, const struct o_attempt *attempt, uint64_t seq)
     uint64_t last = oracle_may_ask(sim, attempt) ? seq : 0;
     for (size_t i = 0; i < attempt->entries.len && i < last; i++) {
         const struct entry *entry = &attempt->entries.ptr[i];
-        SIM_CHECK(sim, entry->kind != ENTRY_POINT || entry->committed,
+        SIM_CHECK(sim, entry->kind != ENTRY_POINT || entry->committed || entry->lost,
                   "points: entry %zu of %llx is acknowledged and not on disk", i + 1,
                   (unsigned long long)key_pack(attempt->key));
         SIM_CHECK(sim, entry->kind != ENTRY_ENDED || !oracle_is_current(sim, attempt),

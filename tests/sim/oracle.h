@@ -21,6 +21,9 @@ void oracle_destroy(struct oracle *oracle);
 void oracle_started(struct sim *sim, const struct proc *proc);
 void oracle_spooled(struct sim *sim, size_t node, const struct agent_report *report);
 void oracle_trimmed(struct sim *sim, const struct agent_report *report);
+/* Its agent has it no more, acknowledged or not: there was no space and it died, or the
+ * power failed. */
+void oracle_lost(struct sim *sim, const struct agent_report *report);
 void oracle_acked(struct sim *sim, struct attempt_key key, uint64_t seq);
 /* The transport may lose or repeat its reports. */
 void oracle_report_untidy(struct sim *sim, struct attempt_key key);

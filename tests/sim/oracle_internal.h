@@ -18,6 +18,7 @@ enum entry_kind {
 struct entry {
     enum entry_kind kind;
     bool committed;
+    bool lost;     /* its agent has it no more, and nobody had acknowledged it */
     unsigned name; /* index of trial_metric_names */
     int64_t step;
     double value;

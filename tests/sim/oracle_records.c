@@ -411,7 +411,8 @@ void oracle_at_end(struct sim *sim)
         bool ask = oracle_may_ask(sim, attempt);
         for (size_t i = 0; ask && i < attempt->entries.len; i++) {
             const struct entry *entry = &attempt->entries.ptr[i];
-            SIM_CHECK(sim, entry->kind != ENTRY_POINT || entry->committed,
+            SIM_CHECK(sim,
+                      entry->kind != ENTRY_POINT || entry->committed || entry->lost,
                       "points: entry %zu of %llx was spooled and is lost", i + 1,
                       named(attempt->key));
         }

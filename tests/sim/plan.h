@@ -30,7 +30,9 @@
     X(UNTIDY, "untidy-transport", 0, 0)                                                \
     X(TRIALS, "bad-trials", 0, 0)                                                      \
     X(DISK_ERROR, "disk-error", 20000, 200000)                                         \
-    X(POWER, "power-loss", 20000, 300000)
+    X(POWER, "power-loss", 20000, 300000)                                              \
+    X(AGENT_POWER, "agent-power-loss", 20000, 300000)                                  \
+    X(AGENT_FULL, "agent-disk-full", 20000, 200000)
 
 #define FAULT_ENUM(suffix, name, low, high) FAULT_##suffix,
 enum fault {

@@ -281,6 +281,29 @@ static void test_restored_reports_are_presented_and_an_unended_one_is_lost(void 
     rig_fini(&rig);
 }
 
+/* A full disk kept 6..7 in memory, where they were acknowledged: so was 1..5. */
+static void test_restored_reports_before_a_gap_are_done(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    rig_init(&rig, 1);
+    struct agent_ev_restored restored = {
+        .key = rig_key(1, 5), .boot = 6, .id = 1, .first_seq = 1, .last_seq = 5
+    };
+    rig_step(&rig, (struct agent_event){ .kind = AGENT_EV_RESTORED,
+                                         .as.restored = restored });
+    restored.id = 2;
+    restored.first_seq = 8;
+    restored.last_seq = 9;
+    restored.has_ended = true;
+    rig_step(&rig, (struct agent_event){ .kind = AGENT_EV_RESTORED,
+                                         .as.restored = restored });
+    assert_int_equal(rig_get(&rig, AGENT_FX_SPOOL_TRIM)->id, 1);
+    rig_step(&rig, (struct agent_event){ .kind = AGENT_EV_RESTORE_DONE });
+    assert_int_equal(rig_count(&rig, AGENT_FX_SPOOL_APPEND), 0);
+    rig_fini(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +320,7 @@ int main(void)
         TEST(test_stop_now_preempts_and_waits_only_so_long),
         TEST(test_shutdown_without_coordinator_is_immediate),
         TEST(test_restored_reports_are_presented_and_an_unended_one_is_lost),
+        TEST(test_restored_reports_before_a_gap_are_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -253,8 +253,38 @@ static void test_what_cannot_be_written_is_kept_in_memory(void **state)
     expect(f, 2, "in memory");
     open_again(f);
     assert_int_equal(f->torn, 0);
-    assert_int_equal(f->found.items.len, 2); /* 1 is dead, but was not worth removing */
-    expect(f, 2, "on disk again");
+    assert_int_equal(f->found.items.len, 3); /* 1 is dead, but was not worth removing */
+    expect(f, 2, "in memory");
+    expect(f, 3, "on disk again");
+}
+
+/* A restart must not find an attempt's reports with some in the middle missing. */
+static void test_what_was_kept_in_memory_is_written_first(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before;
+    getrlimit(RLIMIT_FSIZE, &before);
+    struct rlimit limit = { .rlim_cur = 50, .rlim_max = before.rlim_max };
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    struct spool_meta meta = { .key = { 1, 2, 3 }, .first_seq = 1, .last_seq = 1 };
+    struct err err = { 0 };
+    assert_int_not_equal(spool_append(f->spool, 1, &meta, "one", 3, &err), ERR_OK);
+    assert_int_not_equal(spool_append(f->spool, 2, &meta, "two", 3, &err), ERR_OK);
+    assert_int_not_equal(spool_append(f->spool, 3, &meta, "three", 5, &err), ERR_OK);
+    spool_trim(f->spool, 2);
+    assert_int_equal(spool_file_bytes(f->spool), 0);
+    setrlimit(RLIMIT_FSIZE, &before);
+    put(f, 4, "four", 4);
+    expect(f, 1, "one");
+    expect(f, 3, "three");
+    assert_int_equal(spool_live_bytes(f->spool), spool_file_bytes(f->spool));
+    open_again(f);
+    assert_int_equal(f->torn, 0);
+    assert_int_equal(f->found.items.len, 3);
+    expect(f, 1, "one");
+    expect(f, 2, "three");
+    expect(f, 3, "four");
 }
 
 #define SPOOL_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -270,6 +300,7 @@ int main(void)
         SPOOL_TEST(test_empty_spool_is_cut_back_when_worth_it),
         SPOOL_TEST(test_mostly_dead_spool_is_rewritten),
         SPOOL_TEST(test_what_cannot_be_written_is_kept_in_memory),
+        SPOOL_TEST(test_what_was_kept_in_memory_is_written_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
