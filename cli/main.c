@@ -56,6 +56,23 @@ static const struct verb verbs[] = {
       .text = "Submitting the same file again is safe: it gives the same sweep. With --follow it\n"
               "shows progress and returns as `winnow run` does.\n",
       .example = "  winnow submit sweep.yaml --connect tcp://127.0.0.1:5570 --follow\n" },
+    { .name = "ask-tell", .fn = cmd_ask_tell, .args = "FILE", .args_min = 1,
+      .args_max = 1, .options = OPT_BIT(HOME) | OPT_BIT(NEW),
+      .summary = "suggest trials to a program of yours, by lines of JSON",
+      .text = "No agents: you evaluate the trials. One JSON object a line on stdin, one answer a\n"
+              "line on stdout, in order; many requests may be sent at once. Command, project and\n"
+              "budget are optional in the file. Without --home the study lives in memory; with it\n"
+              "every answer is on disk when you see it, and the study goes on when started again.\n"
+              "\n"
+              "  {\"ask\":true}                           {\"trial\":0,\"params\":{\"x\":0.5}}, or\n"
+              "                                         {\"wait\":\"outstanding\"}, {\"done\":\"budget\"}\n"
+              "  {\"report\":0,\"step\":1,\"value\":0.5}    {\"trial\":0,\"stop\":false}\n"
+              "  {\"tell\":0,\"value\":0.93}              {\"ok\":true}\n"
+              "  {\"tell\":0,\"state\":\"failed\"}         {\"ok\":true}\n"
+              "\n"
+              "Anything else is answered with {\"error\":…}. After a restart trials that were not\n"
+              "told are handed out first, as a further attempt. The end of the input ends it.\n",
+      .example = "  winnow ask-tell sweep.yaml --home lab\n" },
     { .name = "pause", .fn = cmd_pause, .args = "SWEEP", .args_min = 1, .args_max = 1,
       .options = LOOK, .summary = "start nothing new; running attempts go on",
       .text = REF_TEXT, .example = "  winnow pause last\n" },

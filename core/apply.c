@@ -317,6 +317,7 @@ apply_sweep_created(struct engine *engine, const struct record *record, struct e
         .mlproject_len = created->mlproject != NULL ? strlen(created->mlproject) : 0,
         .mlproject_source = "MLproject",
         .samplers = engine->samplers,
+        .command_optional = true, /* it was checked when it was submitted */
     };
     if (map_u64_has(&engine->sweeps, record->key.sweep)) {
         return err_set(err, ERR_CORRUPT, "sweep key %u is taken", record->key.sweep);

@@ -296,6 +296,9 @@ take_event(struct engine *engine, const struct event *event, struct effects *eff
     case EV_PEER_LOST:
         engine_on_peer_lost(engine, event->peer);
         return;
+    case EV_WANT:
+        engine_on_want(engine, event, effects);
+        return;
     case EV_SUGGESTED:
         engine_on_suggested(engine, event, effects);
         return;
@@ -414,6 +417,7 @@ void engine_summary(const struct engine *engine,
         .name = sweep->spec->name,
         .state = sweep->state,
         .cause = sweep->cause,
+        .paused_by_user = sweep->paused_by_user,
         .trials_total = sweep->trials_total,
         .has_best = sweep->best != NULL,
         .elapsed_ms = sweep_elapsed_ms(engine, sweep),

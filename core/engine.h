@@ -59,7 +59,8 @@ struct sweep_summary {
     struct run_id run_id;
     const char *name; /* borrowed from the engine */
     enum sweep_state state;
-    const char *cause; /* borrowed, NULL when none */
+    const char *cause;   /* borrowed, NULL when none */
+    bool paused_by_user; /* else it paused itself */
     uint32_t counts[TRIAL_STATE_NR];
     uint64_t trials_total; /* 0: bounded by time only */
     bool has_best;

@@ -169,18 +169,24 @@ static char *hello_objection(const struct engine *engine,
     return NULL;
 }
 
-/* Attempts of an earlier process of this agent died with it. */
+/* Attempts of an earlier process of this agent died with it. The newest first, so that
+ * the oldest comes to the head of the queue. */
 static void lose_old_boots(struct engine *engine,
                            struct agent *agent,
                            uint64_t boot,
                            struct effects *effects)
 {
-    LIST_FOREACH_SAFE (node, next, &agent->attempts) {
+    AUTO_VEC VEC(struct attempt *) old = { 0 };
+    LIST_FOREACH (node, &agent->attempts) {
         struct attempt *attempt = container_of(node, struct attempt, agent_node);
         if (attempt->boot < boot) {
-            engine_lose(engine, attempt, attempt->started, "its agent was restarted",
-                        effects);
+            /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
+            vec_push(&old, attempt);
         }
+    }
+    for (size_t i = old.len; i > 0; i--) {
+        engine_lose(engine, old.ptr[i - 1], old.ptr[i - 1]->started,
+                    "its agent was restarted", effects);
     }
 }
 
@@ -280,6 +286,8 @@ static void agent_set_offer(struct agent *agent, const struct ev_hello *hello)
     agent->cpus = hello->cpus;
     agent->memory_bytes = hello->memory_bytes;
     agent->gpu_mask = hello->gpu_mask;
+    agent->only_sweep = hello->only_sweep;
+    agent->wanted = 0;
 }
 
 static void send_pending_stops(struct agent *agent, struct effects *effects)
@@ -329,6 +337,18 @@ void engine_on_hello(struct engine *engine,
     engine_send(effects, agent->peer, welcome);
     mend_missing(engine, agent, hello, effects);
     send_pending_stops(agent, effects);
+}
+
+/* ---- on demand ---- */
+
+void engine_on_want(struct engine *engine,
+                    const struct event *event,
+                    struct effects *effects)
+{
+    struct agent *agent = engine_heard(engine, event, effects);
+    if (agent != NULL) {
+        agent->wanted = event->as.want;
+    }
 }
 
 /* ---- goodbye ---- */

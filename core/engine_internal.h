@@ -139,9 +139,11 @@ struct agent {
     uint64_t boot;
     struct list attempts; /* live attempts given to it, also suspect ones */
     /* not recorded: */
-    uint64_t peer; /* its connection; 0: none */
-    bool expected; /* lease is running */
-    bool leaving;  /* it is shutting down: gets nothing more */
+    uint64_t peer;       /* its connection; 0: none */
+    bool expected;       /* lease is running */
+    bool leaving;        /* it is shutting down: gets nothing more */
+    uint32_t only_sweep; /* works on demand for this sweep only; 0: an ordinary agent */
+    uint32_t wanted;     /* attempts it takes now, when it works on demand */
     uint32_t slots, cpus;
     uint64_t memory_bytes, gpu_mask;
     uint32_t used_slots, used_cpus, prefetched;
@@ -230,6 +232,9 @@ void engine_on_hello(struct engine *engine,
 void engine_on_heartbeat(struct engine *engine,
                          const struct event *event,
                          struct effects *effects);
+void engine_on_want(struct engine *engine,
+                    const struct event *event,
+                    struct effects *effects);
 void engine_on_bye(struct engine *engine,
                    const struct event *event,
                    struct effects *effects);

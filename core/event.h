@@ -25,6 +25,7 @@ enum event_kind {
     EV_HEARTBEAT,
     EV_BYE,
     EV_PEER_LOST, /* the transport lost the connection; the lease goes on */
+    EV_WANT,      /* an agent that works on demand wants more attempts */
     EV_SUGGESTED, /* a sampler's answer to FX_SUGGEST */
     EV_SUBMIT,
     EV_STEER,
@@ -51,6 +52,9 @@ struct ev_hello {
     uint64_t memory_bytes;
     uint64_t gpu_mask;
     const char *home_id; /* NULL when nothing is held */
+    uint32_t only_sweep; /* 0: it runs commands of every sweep. Else it runs nothing
+                            itself: it hands this sweep's points to somebody who asks,
+                            gets as many as EV_WANT says and needs no room for them */
     const struct held_attempt *held;
     size_t held_len;
 };
@@ -95,6 +99,7 @@ struct ev_submit {
     const char *mlproject; /* the project's MLproject file, NULL: none */
     const char *directory; /* absolute folder of the sweep file */
     bool force_new;        /* --new */
+    bool command_optional; /* ask-tell: no command, project or bound needed */
 };
 
 enum steer_verb {
@@ -143,7 +148,8 @@ struct event {
         struct ev_submit submit;
         struct ev_steer steer;
         bool disk_full;
-        bool leaving; /* EV_HEARTBEAT: the agent is shutting down */
+        bool leaving;  /* EV_HEARTBEAT: the agent is shutting down */
+        uint32_t want; /* EV_WANT: attempts it takes now, in place of what it wanted */
         const char *bye_cause;
     } as;
 };

@@ -79,6 +79,12 @@ static uint64_t at_most(uint64_t a, uint64_t b)
 uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
 {
     const struct resources *need = &sweep->spec->run.resources;
+    if (agent->only_sweep != 0) {
+        return agent->only_sweep == sweep->key && agent->peer != 0 ? agent->wanted : 0;
+    }
+    if (sweep->spec->command == NULL) {
+        return 0; /* made to be asked for points: there is nothing to run */
+    }
     if (agent->peer == 0 || agent->leaving || agent->used_slots >= agent->slots) {
         return 0;
     }
@@ -201,6 +207,10 @@ static void assign(struct engine *engine,
         give_up(engine, trial, effects);
         return;
     }
+    bool on_demand = agent->only_sweep != 0;
+    if (on_demand) {
+        agent->wanted--;
+    }
     struct record record = {
         .kind = REC_ASSIGNED,
         .key = { .sweep = trial->sweep->key,
@@ -210,7 +220,10 @@ static void assign(struct engine *engine,
         .as.assigned = { .agent = agent->key,
                          .boot = agent->boot,
                          .gpu_mask =
-                             pick_gpus(agent, trial->sweep->spec->run.resources.gpus),
+                             on_demand
+                                 ? 0
+                                 : pick_gpus(agent,
+                                             trial->sweep->spec->run.resources.gpus),
                          .prefetch = prefetch },
     };
     engine_emit(engine, effects, &record);
@@ -304,7 +317,7 @@ fill_prefetch(struct engine *engine, struct sweep *sweep, struct effects *effect
     void *item = NULL;
     while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
         struct agent *agent = item;
-        if (list_is_empty(&sweep->queue) || agent->leaving
+        if (list_is_empty(&sweep->queue) || agent->leaving || agent->only_sweep != 0
             || agent->prefetched >= agent->slots) {
             continue;
         }
@@ -351,7 +364,7 @@ static uint64_t queue_target(const struct engine *engine, const struct sweep *sw
     while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
         const struct agent *agent = item;
         room += agent_room(agent, sweep);
-        slots += agent->leaving ? 0 : agent->slots;
+        slots += agent->leaving || agent->only_sweep != 0 ? 0 : agent->slots;
     }
     if (sweep->spec->run.parallel > 0) {
         uint64_t left = sweep->spec->run.parallel
