@@ -144,8 +144,12 @@ static void add_ended(const json_t *event, struct strbuf *out)
     }
 }
 
-static void add_assigned(const json_t *event, struct strbuf *out)
+static void add_assigned(const json_t *event, const json_t *now, struct strbuf *out)
 {
+    if (is_true(at(now, "sweep"), "ask_tell")) {
+        strbuf_adds(out, "handed to whoever asked");
+        return;
+    }
     strbuf_adds(out, "given to agent '");
     output_clean(text_at(event, "agent"), out);
     strbuf_adds(out, "' on ");
@@ -179,7 +183,7 @@ static void add_event(const json_t *event, const json_t *now, struct strbuf *out
     if (text_is(event, "kind", "TRIAL_CREATED")) {
         add_created(event, now, out);
     } else if (text_is(event, "kind", "ASSIGNED")) {
-        add_assigned(event, out);
+        add_assigned(event, now, out);
     } else if (text_is(event, "kind", "ENDED")) {
         add_ended(event, out);
     } else if (text_is(event, "kind", "STARTED")) {
@@ -308,7 +312,9 @@ static void add_budget(const json_t *budget, struct strbuf *out)
     if (at(budget, "trials") != NULL) {
         strbuf_addf(out, " of %lld", int_at(budget, "trials"));
     }
-    strbuf_adds(out, " trials, ");
+    strbuf_adds(out, int_at(budget, "done") == 1 && at(budget, "trials") == NULL
+                         ? " trial, "
+                         : " trials, ");
     add_span(int_at(budget, "elapsed_ms"), out);
     if (at(budget, "time_ms") != NULL) {
         strbuf_adds(out, " of ");
@@ -335,14 +341,14 @@ static void add_failures(const json_t *failures, struct strbuf *out)
                 int_at(failures, "share_from"));
 }
 
-/* Trials that ended a minute of the time it ran. */
+/* Trials that ended a minute of the time it ran; a second tells nothing. */
 static void add_rate(const json_t *sweep, struct strbuf *out)
 {
     const json_t *trials = at(sweep, "trials");
     long long elapsed = int_at(at(sweep, "budget"), "elapsed_ms");
     long long ended = int_at(trials, "finished") + int_at(trials, "pruned")
                       + int_at(trials, "failed");
-    if (ended > 0 && elapsed > 0) {
+    if (ended > 0 && elapsed >= MS_PER_S) {
         add_label("rate", out);
         double rate = (double)ended * 60000 / (double)elapsed;
         strbuf_addf(out,

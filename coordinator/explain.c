@@ -85,6 +85,7 @@ static json_t *sweep_json(const struct explanation *found)
     json_put(object, "budget", budget_json(found));
     json_put(object, "failures", failures_json(found));
     json_put(object, "objective", objective_json(&spec->objective));
+    json_put_bool(object, "ask_tell", spec->command == NULL);
     json_put_str(object, "sampler", spec->sampler->name);
     json_put(object, "seed", json_integer((json_int_t)spec->seed));
     return object;

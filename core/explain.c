@@ -188,20 +188,20 @@ static bool why_not_retried(const struct asking *ask)
 /* ---- which to look for ---- */
 
 static const why_fn sweep_whys[] = {
-    why_over,     why_paused,      why_no_coordinator, why_disk_full, why_shutting_down,
-    why_back_off, why_under_way,   why_no_agent,       why_resources, why_sampler,
-    why_parallel, why_agents_full, why_working,
+    why_over,          why_paused,   why_ask_tell,    why_no_coordinator, why_disk_full,
+    why_shutting_down, why_back_off, why_under_way,   why_no_agent,       why_resources,
+    why_sampler,       why_parallel, why_agents_full, why_working,
 };
 
 static const why_fn queued_whys[] = {
-    why_suspect,   why_over,          why_paused,      why_no_coordinator,
-    why_disk_full, why_shutting_down, why_back_off,    why_no_agent,
-    why_resources, why_parallel,      why_agents_full,
+    why_suspect,        why_over,      why_paused,        why_ask_tell,
+    why_no_coordinator, why_disk_full, why_shutting_down, why_back_off,
+    why_no_agent,       why_resources, why_parallel,      why_agents_full,
 };
 
 static const why_fn running_whys[] = {
-    why_stop_asked, why_no_coordinator, why_away,
-    why_prefetched, why_preparing,      why_running,
+    why_stop_asked, why_ask_tell,  why_no_coordinator, why_away,
+    why_prefetched, why_preparing, why_running,
 };
 
 static const why_fn ended_whys[] = { why_retry_limit, why_not_retried };

@@ -24,6 +24,7 @@
     X(OVER, "over")                     /* final, or about to be */                    \
     X(PAUSED, "paused")                 /* by a user or by itself */                   \
     X(NO_COORDINATOR, "no_coordinator") /* the engine is not started */                \
+    X(ASK_TELL, "ask_tell")             /* somebody outside evaluates its points */    \
     X(DISK_FULL, "disk_full")                                                          \
     X(SHUTTING_DOWN, "shutting_down")                                                  \
     X(NO_AGENT, "no_agent")       /* none is connected, or all are leaving */          \

@@ -31,13 +31,14 @@ void because(const struct asking *ask,
              char *text,
              char *change);
 
-/* An agent that may be given work. */
+/* An agent that may be given work to run. */
 bool agent_is_usable(const struct agent *agent);
 
 /* ---- explain_wait.c: of sweeps and of trials that wait ---- */
 
 bool why_over(const struct asking *ask);
 bool why_paused(const struct asking *ask);
+bool why_ask_tell(const struct asking *ask);
 bool why_no_coordinator(const struct asking *ask);
 bool why_disk_full(const struct asking *ask);
 bool why_shutting_down(const struct asking *ask);

@@ -21,7 +21,7 @@ static const char *plural(uint64_t n)
 
 bool agent_is_usable(const struct agent *agent)
 {
-    return agent->peer != 0 && !agent->leaving;
+    return agent->peer != 0 && !agent->leaving && agent->only_sweep == 0;
 }
 
 /* ---- the sweep itself ---- */
@@ -75,6 +75,26 @@ bool why_paused(const struct asking *ask)
                                   cause);
     because(ask, EXPLAIN_PAUSED, text, mem_printf("winnow resume %s", ask->name));
     return ask->engine->started;
+}
+
+/* Nothing runs here: whoever asks gets points and tells what they are worth. */
+bool why_ask_tell(const struct asking *ask)
+{
+    if (ask->sweep->spec->command != NULL) {
+        return false;
+    }
+    const struct trial *trial = ask->trial;
+    bool is_open = trial != NULL && trial->state == TRIAL_RUNNING;
+    because(ask, EXPLAIN_ASK_TELL,
+            is_open
+                ? mem_printf("attempt %u was handed to whoever asked and is open until "
+                             "it is told",
+                             trial->attempts)
+                : mem_strdup("its points are for whoever asks for them"),
+            is_open ? mem_printf(
+                "{\"tell\":%u,\"value\":VALUE} to winnow ask-tell FILE", trial->number)
+                    : mem_strdup("{\"ask\":true} to winnow ask-tell FILE"));
+    return true;
 }
 
 bool why_no_coordinator(const struct asking *ask)

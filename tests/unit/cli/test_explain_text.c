@@ -82,6 +82,17 @@ static void test_events(void **state)
     }
 }
 
+static void test_ask_tell_runs_nowhere(void **state)
+{
+    UNUSED(state);
+    AUTO_STRBUF struct strbuf out = STRBUF_INIT(4096);
+    print("{\"kind\":\"trial\",\"name\":\"s/1\",\"state\":\"running\",\"events\":[{"
+          "\"time\":1,\"kind\":\"ASSIGNED\",\"attempt\":1,\"agent\":\"ask-tell\","
+          "\"host\":\"\"}],\"now\":{\"sweep\":{\"ask_tell\":true}}}",
+          &out);
+    assert_says(&out, "attempt 1 handed to whoever asked\n");
+}
+
 static void test_long_histories_are_cut(void **state)
 {
     UNUSED(state);
@@ -161,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_events),
+        TEST(test_ask_tell_runs_nowhere),
         TEST(test_long_histories_are_cut),
         TEST(test_reasons_of_another_state),
         TEST(test_a_sweep),

@@ -288,6 +288,38 @@ static void test_paused_without_coordinator(void **state)
     rig_fini(&rig);
 }
 
+static void test_ask_tell(void **state)
+{
+    UNUSED(state);
+    static const char text[] =
+        "sweep: 1\nname: s\nobjective: {metric: acc, goal: max}\n"
+        "space:\n  n: {int: [0, 100]}\n";
+    const uint8_t bytes[16] = { 1 };
+    struct rig rig;
+    rig_init(&rig);
+    rig_step(&rig, (struct event){ .kind = EV_SUBMIT,
+                                   .as.submit = { .run_id = run_id_from_bytes(bytes),
+                                                  .text = text,
+                                                  .text_len = strlen(text),
+                                                  .source = "sweep.yaml",
+                                                  .directory = "/",
+                                                  .command_optional = true } });
+    EXPECT(&rig, "s", OF_SWEEP,
+           { EXPLAIN_ASK_TELL, "for whoever asks", "winnow ask-tell FILE" });
+    rig_step(&rig, (struct event){ .kind = EV_HELLO,
+                                   .peer = 1,
+                                   .as.hello = { .agent_id = "asker",
+                                                 .host = "",
+                                                 .boot = 1,
+                                                 .slots = 1,
+                                                 .only_sweep = 1 } });
+    rig_step(&rig, (struct event){ .kind = EV_WANT, .peer = 1, .as.want = 1 });
+    EXPECT(
+        &rig, "s", 0,
+        { EXPLAIN_ASK_TELL, "attempt 1 was handed to whoever asked", "{\"tell\":0," });
+    rig_fini(&rig);
+}
+
 static void test_disk_full(void **state)
 {
     UNUSED(state);
@@ -573,6 +605,7 @@ int main(void)
         TEST(test_retried_after_the_end),
         TEST(test_no_coordinator),
         TEST(test_paused_without_coordinator),
+        TEST(test_ask_tell),
         TEST(test_disk_full),
         TEST(test_shutting_down),
         TEST(test_resources_nobody_has),
