@@ -20,6 +20,8 @@
 #include "cli/helper_path.h"
 #include "cli/output.h"
 #include "cli/where.h"
+#include "coordinator/wiring.h"
+#include "core/engine.h"
 #include "proto/keys.h"
 #include "store/store.h"
 
@@ -195,6 +197,26 @@ static void check_holder(struct doctor *doctor)
     }
 }
 
+static void add_misfit(void *ctx, const struct err *misfit)
+{
+    strbuf_addf(ctx, "events: %s\n", misfit->msg);
+}
+
+/* What a resume will do: every event must fit those before it. */
+static enum err_code
+check_events(struct store_reader *reader, struct strbuf *findings, struct err *err)
+{
+    struct wiring_options options = { .lease_ms = 1, /* it is never started */
+                                      .warn = add_misfit,
+                                      .warn_ctx = findings };
+    struct engine *engine = NULL;
+    enum err_code code = wiring_engine_to_ask(reader, &options, &engine, err);
+    if (code == ERR_OK) {
+        engine_destroy(engine);
+    }
+    return code;
+}
+
 static void check_store(struct doctor *doctor)
 {
     AUTO_STRBUF struct strbuf findings = STRBUF_INIT(FINDINGS_MAX);
@@ -203,8 +225,11 @@ static void check_store(struct doctor *doctor)
     enum err_code code = store_reader_open(doctor->home, &reader, &err);
     if (code == ERR_OK) {
         code = store_audit(reader, &findings, &err);
-        store_reader_close(reader);
     }
+    if (code == ERR_OK && findings.len == 0) {
+        code = check_events(reader, &findings, &err);
+    }
+    store_reader_close(reader);
     if (code != ERR_OK) {
         report(doctor, "store", LEVEL_FAIL, "%s", err.msg);
     } else if (findings.len > 0) {

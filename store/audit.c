@@ -65,6 +65,9 @@ static const struct {
       " m.value IS l.value) OR EXISTS (SELECT 1 FROM metrics m WHERE m.run = l.run AND"
       " m.key = l.key AND m.attempt = l.attempt AND (m.step, m.seq) > (l.step, "
       "l.seq))" },
+    { "metrics with fewer points than were counted: run",
+      "SELECT l.run FROM latest l WHERE l.count > (SELECT count(*) FROM metrics m"
+      " WHERE m.run = l.run AND m.key = l.key AND m.attempt = l.attempt)" },
     { "values of metrics, params or tags without a name: key",
       "SELECT DISTINCT key FROM (SELECT key FROM latest UNION SELECT key FROM params"
       " UNION SELECT key FROM tags) WHERE key NOT IN (SELECT id FROM names)" },

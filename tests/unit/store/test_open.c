@@ -224,50 +224,6 @@ static void test_damaged_page_is_found_by_the_audit(void **state)
     store_reader_close(reader);
 }
 
-static void test_audit_names_broken_invariants(void **state)
-{
-    UNUSED(state);
-    static const struct {
-        const char *damage;
-        const char *finding;
-    } cases[] = {
-        { "UPDATE runs SET parent = 999 WHERE id = 5",
-          "runs whose parent is missing: run 5\n" },
-        { "UPDATE runs SET kind = 0, parent = 5 WHERE id = 5",
-          "runs that are their own ancestor: run 5\n" },
-        { "UPDATE runs SET number = 0 WHERE id = 5",
-          "trials with the same number: run 5\n" },
-        { "UPDATE runs SET state = 2 WHERE id = 5",
-          "trials that finished without the event: run 5\n" },
-        { "DELETE FROM events WHERE run = 5",
-          "trials created without the event, or the other way round: run 5\n" },
-        { "DELETE FROM runs WHERE id = 5",
-          "values of runs that do not exist: run 5\n" },
-        { "INSERT INTO latest VALUES (5, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 1)",
-          "latest values that differ from the history: run 5\n" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        AUTO_TMPDIR struct tmpdir dir;
-        tmpdir_init(&dir);
-        struct err err = { 0 };
-        struct db db;
-        struct store_reader *reader = NULL;
-        const char *home = tmpdir_path(&dir, "home");
-        make_store(home);
-        assert_ok(db_open(&db, tmpdir_path(&dir, "home/store.db"), false, &err), &err);
-        assert_ok(db_exec(&db, cases[i].damage, &err), &err);
-        db_close(&db);
-        assert_ok(store_reader_open(home, &reader, &err), &err);
-        AUTO_STRBUF struct strbuf findings = STRBUF_INIT(10000);
-        assert_ok(store_audit(reader, &findings, &err), &err);
-        if (strstr(strbuf_cstr(&findings), cases[i].finding) == NULL) {
-            fail_msg("expected '%s', found '%s'", cases[i].finding,
-                     strbuf_cstr(&findings));
-        }
-        store_reader_close(reader);
-    }
-}
-
 static void test_missing_home(void **state)
 {
     UNUSED(state);
@@ -295,7 +251,6 @@ int main(void)
         TEST(test_foreign_database_is_refused_untouched),
         TEST(test_truncated_is_corrupt),
         TEST(test_damaged_page_is_found_by_the_audit),
-        TEST(test_audit_names_broken_invariants),
         TEST(test_missing_home),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
