@@ -19,7 +19,7 @@ def doctor_names_events_that_do_not_fit(lab):
     lab.winnow("run", "sweep.yaml")
     lab.winnow("doctor")
     spoil(lab, "DELETE FROM events WHERE kind = 6 AND trial = 2")
-    found = lab.winnow("doctor", status=1)
+    found = lab.winnow("doctor", "-o", "json", status=1)
     assert "events: " in found.out and "trial 2" in found.out, str(found)
 
 
@@ -27,7 +27,7 @@ def doctor_names_broken_invariants(lab):
     lab.write("sweep.yaml", grid("f", 2, 2))
     lab.winnow("run", "sweep.yaml")
     spoil(lab, "DELETE FROM metrics")
-    found = lab.winnow("doctor", status=1)
+    found = lab.winnow("doctor", "-o", "json", status=1)
     assert "fewer points than were counted" in found.out, str(found)
 
 
