@@ -12,6 +12,8 @@ int cmd_coordinator(const struct opts *opts);
 int cmd_agent(const struct opts *opts);
 int cmd_submit(const struct opts *opts);
 int cmd_ask_tell(const struct opts *opts);
+int cmd_enqueue(const struct opts *opts);
+int cmd_import(const struct opts *opts);
 int cmd_pause(const struct opts *opts);
 int cmd_resume(const struct opts *opts);
 int cmd_retry(const struct opts *opts);

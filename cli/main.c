@@ -106,6 +106,26 @@ static const struct verb verbs[] = {
       .example = "  winnow retry last\n"
                  "  winnow retry last 3 7-9\n"
                  "  winnow retry svm --where 'end in [lost, oom] and C > 10' --dry-run\n" },
+    { .name = "enqueue", .fn = cmd_enqueue, .args = "SWEEP [NAME=VALUE …]",
+      .args_min = 1, .args_max = OPT_ARGS_MAX, .options = LOOK | OPT_BIT(FILE),
+      .summary = "try a point of your own next",
+      .text = "Gives every active parameter a value, or takes many points from a file (JSON lines\n"
+              "of parameters, or CSV). All of them are taken or, if one does not fit, none.\n"
+              "They run before the sampler's points and beyond the budget; an ended sweep goes\n"
+              "on for them. Prints the trials.\n\n" REF_TEXT,
+      .example = "  winnow enqueue last lr=0.1 kernel=rbf\n"
+                 "  winnow enqueue last --file points.jsonl\n" },
+    { .name = "import", .fn = cmd_import, .args = "SWEEP [FILE]", .args_min = 1,
+      .args_max = 2, .options = LOOK | OPT_BIT(FROM),
+      .summary = "let the sampler learn from results of before",
+      .text = "Takes results from another sweep, or from a file: JSON lines of {\"params\": {…},\n"
+              "\"value\": 0.9}, or a CSV with a column for each parameter (NAME or params.NAME)\n"
+              "and `value`; what `winnow trials -o csv` or `-o json` prints fits. Optional:\n"
+              "`state` (finished or pruned) and `step`. Points outside the sweep's space are\n"
+              "counted and left out. Imported results are no trials and count in no budget.\n\n"
+              REF_TEXT,
+      .example = "  winnow import last old-results.csv\n"
+                 "  winnow import wide --from narrow\n" },
     { .name = "ls", .fn = cmd_ls, .options = LOOK,
       .summary = "list sweeps, newest first", .example = "  winnow ls -o json\n" },
     { .name = "show", .fn = cmd_show, .args = "[REF]", .args_max = 1, .options = LOOK,

@@ -141,6 +141,10 @@ static const char *steer_name(enum steer_verb verb)
         return "stop";
     case STEER_RETRY:
         return "retry";
+    case STEER_ENQUEUE:
+        return "enqueue";
+    case STEER_IMPORT:
+        return "import";
     case STEER_VERB_NR:
         break;
     }
@@ -181,6 +185,12 @@ static json_t *steer_args(const struct ev_steer *steer)
     }
     if (steer->verb == STEER_RETRY) {
         retry_args(&steer->retry, args);
+    }
+    if (steer->points != NULL) {
+        json_t *points = NULL;
+        IGNORE_ERR(json_parse(steer->points, steer->points_len, &points, NULL),
+                   "the engine says what is wrong with no points");
+        json_put(args, "points", points != NULL ? points : json_array());
     }
     return args;
 }

@@ -52,7 +52,8 @@ void coordinator_steer(struct coordinator *c,
                        coordinator_reply_fn reply,
                        void *reply_ctx)
 {
-    ASSERT(steer->verb != STEER_RETRY); /* what it borrows is not copied */
+    /* What others borrow is not copied. */
+    ASSERT(steer->verb < STEER_RETRY);
     struct call *call = call_create(reply, reply_ctx);
     call->steer = *steer;
     call->steer.sweep = mem_strdup(steer->sweep);

@@ -295,6 +295,41 @@ static enum err_code on_retry(const struct request *request, struct err *err)
     return code;
 }
 
+/* {"sweep", "cause"?, "points": […]}; the engine looks at the points. */
+static enum err_code
+on_points(const struct request *request, enum steer_verb verb, struct err *err)
+{
+    static const char *const KNOWN[] = { "sweep", "cause", "points", NULL };
+    json_t *args = request->args;
+    const json_t *points = NULL;
+    struct ev_steer ev = { .verb = verb, .cause = "by user" };
+    enum err_code code = members_check(args, KNOWN, err);
+    if (code == ERR_OK) {
+        code = read_target(args, &ev, err);
+    }
+    if (code == ERR_OK) {
+        code = json_get_array(args, "points", "", &points, err);
+    }
+    if (code == ERR_OK) {
+        AUTO_FREE char *text = json_dump_line(points);
+        struct pending pending = request_pending(request);
+        ev.points = text;
+        ev.points_len = strlen(text);
+        requests_steer(request->c, &ev, &pending);
+    }
+    return code;
+}
+
+static enum err_code on_enqueue(const struct request *request, struct err *err)
+{
+    return on_points(request, STEER_ENQUEUE, err);
+}
+
+static enum err_code on_import(const struct request *request, struct err *err)
+{
+    return on_points(request, STEER_IMPORT, err);
+}
+
 static enum err_code on_pause(const struct request *request, struct err *err)
 {
     return steer(request, STEER_PAUSE, err);
@@ -365,6 +400,8 @@ static enum err_code on_query(const struct request *request, struct err *err)
     X(resume, on_resume)                                                               \
     X(stop, on_stop)                                                                   \
     X(retry, on_retry)                                                                 \
+    X(enqueue, on_enqueue)                                                             \
+    X(import, on_import)                                                               \
     X(explain, on_explain)                                                             \
     X(ls, on_query)                                                                    \
     X(show, on_query)                                                                  \

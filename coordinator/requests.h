@@ -9,6 +9,9 @@
  *   pause    {"sweep": REF, "cause"?}
  *   resume   {"sweep": REF, "cause"?}
  *   stop     {"sweep": REF, "cause"?, "drain"?: bool}
+ *   enqueue  {"sweep": REF, "cause"?, "points": [{NAME: VALUE, …}, …]}
+ *   import   {"sweep": REF, "cause"?, "points": [{"params": {…}, "value", "state"?,
+ *            "step"?}, …]}  answered with the counts imported, outside, no_value
  *   retry    {"sweep": REF, "cause"?, "trials"?: [[first, last], …],
  *             "states"?: ["failed", …], "where"?: expression, "dry_run"?: bool}
  *   explain  {"sweep": REF, "trial"?: number}   see coordinator/explain.h

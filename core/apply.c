@@ -428,6 +428,36 @@ static void apply_agent(struct engine *engine, const struct record *record)
     agent->boot = said->boot;
 }
 
+/* At the end, or before all that the user did not ask for. */
+static void queue_new(struct trial *trial)
+{
+    struct list *queue = &trial->sweep->queue;
+    struct list_node *at = &queue->head;
+    if (trial->retried) {
+        at = queue->head.next;
+        while (at != &queue->head
+               && container_of(at, struct trial, queue_node)->retried) {
+            at = at->next;
+        }
+    }
+    list_insert_before(queue, at, &trial->queue_node);
+}
+
+static enum err_code
+apply_prior(struct engine *engine, const struct record *record, struct err *err)
+{
+    struct sweep *sweep = need_sweep(engine, record, err);
+    if (sweep == NULL) {
+        return ERR_CORRUPT;
+    }
+    if (record->as.prior.x_len != sweep->spec->space->len) {
+        return err_set(err, ERR_CORRUPT, "an imported point of sweep '%s' does not fit",
+                       sweep->spec->name);
+    }
+    sweep_learn_prior(sweep, &record->as.prior);
+    return ERR_OK;
+}
+
 static enum err_code
 apply_trial_created(struct engine *engine, const struct record *record, struct err *err)
 {
@@ -450,12 +480,13 @@ apply_trial_created(struct engine *engine, const struct record *record, struct e
     memcpy(trial->x, created->x, bytes);
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     vec_push(&sweep->trials, trial);
-    list_add_tail(&sweep->queue, &trial->queue_node);
-    sweep->counts[TRIAL_QUEUED]++;
-    if (created->enqueued) {
-        sweep->enqueued_used++;
-    } else {
+    trial->retried = created->by_user;
+    queue_new(trial);
+    trial_count(trial, 1);
+    if (!created->enqueued) {
         sweep->cursor = created->cursor;
+    } else if (!created->by_user) {
+        sweep->enqueued_used++;
     }
     return ERR_OK;
 }
@@ -607,6 +638,7 @@ apply_to_attempt(struct engine *engine, const struct record *record, struct err 
     case REC_TRIAL_CREATED:
     case REC_ASSIGNED:
     case REC_TRIAL_STATE:
+    case REC_PRIOR:
     case RECORD_KIND_NR:
         break;
     }
@@ -689,6 +721,8 @@ apply_kind(struct engine *engine, const struct record *record, struct err *err)
         return ERR_OK;
     case REC_TRIAL_CREATED:
         return apply_trial_created(engine, record, err);
+    case REC_PRIOR:
+        return apply_prior(engine, record, err);
     case REC_ASSIGNED:
         return apply_assigned(engine, record, err);
     case REC_TRIAL_STATE:

@@ -82,7 +82,7 @@ struct trial {
     enum trial_state state;
     uint16_t retries[RETRY_CAUSE_NR]; /* attempts that ended so and counted */
     bool has_value;
-    bool retried;     /* open because the user asked for it again */
+    bool retried;     /* open because the user asked for it, again or by its point */
     uint8_t last_end; /* enum attempt_end of the attempt that ended last */
     uint64_t run_key;
     double value;
@@ -126,10 +126,11 @@ struct sweep {
     struct tried tried; /* points of the first tried_upto trials; empty when duplicates
                            are allowed */
     size_t tried_upto;
-    bool suggesting; /* FX_SUGGEST is out, the history is frozen */
-    bool exhausted;  /* the sampler has no more points */
-    bool rest_told;  /* FX_SWEEP_ENDED was sent for this state */
-    bool blocked;    /* sched.c: no agent has room for it this round */
+    size_t tried_rows; /* rows of the history that were looked at for imported points */
+    bool suggesting;   /* FX_SUGGEST is out, the history is frozen */
+    bool exhausted;    /* the sampler has no more points */
+    bool rest_told;    /* FX_SWEEP_ENDED was sent for this state */
+    bool blocked;      /* sched.c: no agent has room for it this round */
 };
 
 struct agent {
@@ -311,6 +312,7 @@ struct new_trial {
     uint64_t cursor;  /* sampler's, after this point */
     uint64_t history; /* rows the sampler knew of */
     bool enqueued;
+    bool by_user; /* enqueued by a verb, not by the file */
 };
 
 void engine_create_trial(struct engine *engine,
@@ -325,17 +327,32 @@ void engine_ask_sampler(struct engine *engine,
 void engine_on_suggested(struct engine *engine,
                          const struct event *event,
                          struct effects *effects);
+/* Adds an imported result. */
+void sweep_learn_prior(struct sweep *sweep, const struct rec_prior *prior);
 /* Adds the trial's present state to its sweep's history: apply.c, after it ended or was
  * given back. */
 void sweep_learn(struct sweep *sweep, const struct trial *trial);
 
 /* ---- engine_retry.c ---- */
 
+/* An ended sweep runs again for trials that the user asks for. */
+void engine_reopen_sweep(struct engine *engine,
+                         const struct sweep *sweep,
+                         const char *cause,
+                         struct effects *effects);
 /* STEER_RETRY of this sweep. */
 void engine_on_retry(struct engine *engine,
                      struct sweep *sweep,
                      const struct event *event,
                      struct effects *effects);
+
+/* ---- engine_points.c ---- */
+
+/* STEER_ENQUEUE and STEER_IMPORT of this sweep. */
+void engine_on_points(struct engine *engine,
+                      struct sweep *sweep,
+                      const struct event *event,
+                      struct effects *effects);
 
 /* ---- sched.c ---- */
 

@@ -249,10 +249,10 @@ static void pick(const struct sweep *sweep,
 
 /* ---- doing it ---- */
 
-static void reopen(struct engine *engine,
-                   const struct sweep *sweep,
-                   const char *cause,
-                   struct effects *effects)
+void engine_reopen_sweep(struct engine *engine,
+                         const struct sweep *sweep,
+                         const char *cause,
+                         struct effects *effects)
 {
     struct record record = { .kind = REC_SWEEP_STATE,
                              .key = { .sweep = sweep->key },
@@ -270,7 +270,7 @@ static void queue_again(struct engine *engine,
                         struct effects *effects)
 {
     if (picked->trials.len > 0 && sweep_state_is_final(sweep->state)) {
-        reopen(engine, sweep, cause, effects);
+        engine_reopen_sweep(engine, sweep, cause, effects);
     }
     /* Each goes to the head of the queue: the last one first. */
     for (size_t i = picked->trials.len; i > 0; i--) {

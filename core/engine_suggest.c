@@ -31,6 +31,32 @@ void sweep_learn(struct sweep *sweep, const struct trial *trial)
     history_add(&sweep->history, row, trial->x);
 }
 
+void sweep_learn_prior(struct sweep *sweep, const struct rec_prior *prior)
+{
+    bool maximize = sweep->spec->objective.goal == GOAL_MAX;
+    struct history_row row = { .trial = HISTORY_PRIOR,
+                               .state = prior->state,
+                               .loss = maximize ? -prior->value : prior->value,
+                               .step = prior->step };
+    history_add(&sweep->history, row, prior->x);
+}
+
+/* Imported points are tried too. */
+static void catch_up_prior(struct sweep *sweep)
+{
+    const struct history *history = &sweep->history;
+    AUTO_FREE double *x = mem_alloc_array(history->dims, sizeof *x);
+    for (; sweep->tried_rows < history->len; sweep->tried_rows++) {
+        if (history->trial[sweep->tried_rows] != HISTORY_PRIOR) {
+            continue;
+        }
+        for (size_t i = 0; i < history->dims; i++) {
+            x[i] = history->x[i][sweep->tried_rows];
+        }
+        tried_add_prior(&sweep->tried, x);
+    }
+}
+
 /* Brings the tried points up to the trials that exist. Not done when a trial is made:
  * a sampler may be reading them then. */
 static void catch_up(struct sweep *sweep)
@@ -39,6 +65,7 @@ static void catch_up(struct sweep *sweep)
         const struct trial *trial = sweep->trials.ptr[sweep->tried_upto++];
         tried_add(&sweep->tried, trial->x, trial->number);
     }
+    catch_up_prior(sweep);
 }
 
 struct suggest_known engine_known(struct engine *engine, uint32_t key)
@@ -170,6 +197,7 @@ void engine_create_trial(struct engine *engine,
                               .cursor = made.cursor,
                               .history = made.history,
                               .enqueued = made.enqueued,
+                              .by_user = made.by_user,
                               .run_id = run_id_of_trial(&sweep->run_id, number),
                               .params = params },
     };

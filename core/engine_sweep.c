@@ -401,6 +401,8 @@ static enum sweep_state steer_target(enum steer_verb verb)
     case STEER_STOP:
         return SWEEP_STOPPED;
     case STEER_RETRY:
+    case STEER_ENQUEUE:
+    case STEER_IMPORT:
     case STEER_VERB_NR:
         break;
     }
@@ -420,6 +422,10 @@ void engine_on_steer(struct engine *engine,
     }
     if (steer->verb == STEER_RETRY) {
         engine_on_retry(engine, sweep, event, effects);
+        return;
+    }
+    if (steer->verb == STEER_ENQUEUE || steer->verb == STEER_IMPORT) {
+        engine_on_points(engine, sweep, event, effects);
         return;
     }
     enum sweep_state to = steer_target(steer->verb);

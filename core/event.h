@@ -107,6 +107,8 @@ enum steer_verb {
     STEER_RESUME,
     STEER_STOP,
     STEER_RETRY,
+    STEER_ENQUEUE,
+    STEER_IMPORT,
     STEER_VERB_NR
 };
 
@@ -131,6 +133,10 @@ struct ev_steer {
     bool drain;               /* stop: let running attempts end */
     const char *cause;        /* "by user", for the record */
     struct steer_retry retry; /* STEER_RETRY */
+    /* A JSON array. STEER_ENQUEUE: points to try next, objects of parameters.
+     * STEER_IMPORT: results from elsewhere, {"params", "value", "state"?, "step"?}. */
+    const char *points;
+    size_t points_len;
 };
 
 struct event {

@@ -125,6 +125,9 @@ static void pack_record(struct packer *packer, struct record *record)
         PACK_COLUMN(packer, record->as.trial_created.x, record->as.trial_created.x_len);
         pack_params(packer, &record->as.trial_created);
         return;
+    case REC_PRIOR:
+        PACK_COLUMN(packer, record->as.prior.x, record->as.prior.x_len);
+        return;
     case REC_POINTS:
         pack_points(packer, &record->as.points);
         return;

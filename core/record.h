@@ -44,7 +44,8 @@
     X(POINTS, 13)                                                                      \
     X(NOTES, 14) /* params and tags logged by the trial's program */                   \
     X(LOG, 15)                                                                         \
-    X(MARK, 16)
+    X(MARK, 16)                                                                        \
+    X(PRIOR, 20) /* a result from elsewhere that the sampler may learn from */
 
 #define RECORD_ENUM(suffix, number) REC_##suffix = (number),
 enum record_kind {
@@ -98,6 +99,7 @@ struct rec_trial_created {
     uint64_t cursor;  /* sampler's cursor after this point */
     uint64_t history; /* rows of the sweep's history that the sampler knew of */
     bool enqueued;    /* came from the file's or user's list, not the sampler */
+    bool by_user;     /* enqueued, and not by the file */
     struct run_id run_id;
     const struct rec_param *params; /* the active parameters as people see them */
     size_t params_len;
@@ -136,6 +138,14 @@ struct rec_ended {
     int64_t end_ms;
     uint64_t user_cpu_ms, system_cpu_ms, max_rss_bytes;
     uint64_t points_thinned, names_refused;
+};
+
+struct rec_prior {
+    const double *x; /* internal values, x_len of them */
+    size_t x_len;
+    enum trial_state state; /* finished or pruned */
+    double value;           /* of the objective, not NaN */
+    int64_t step;
 };
 
 struct rec_trial_state {
@@ -195,6 +205,7 @@ struct record {
         struct rec_notes notes;
         struct rec_log log;
         struct rec_mark mark;
+        struct rec_prior prior;
     } as;
 };
 

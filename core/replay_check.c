@@ -163,6 +163,10 @@ tell_none(struct replay_check *check, const struct record *record, const char *w
 static void check_enqueued(struct replay_check *check, const struct record *record)
 {
     const struct sweep_spec *spec = check->spec;
+    if (record->as.trial_created.by_user) {
+        compare_cursor(check, record, check->cursor);
+        return; /* the point itself is the user's: there is nothing to derive it from */
+    }
     if (check->enqueued_used >= spec->enqueued_len) {
         tell_none(check, record, "the file's list is used up");
         return;
@@ -209,10 +213,10 @@ static void check_suggested(struct replay_check *check, const struct record *rec
 static void pass_trial(struct replay_check *check,
                        const struct rec_trial_created *passed)
 {
-    if (passed->enqueued) {
-        check->enqueued_used++;
-    } else {
+    if (!passed->enqueued) {
         check->cursor = passed->cursor;
+    } else if (!passed->by_user) {
+        check->enqueued_used++;
     }
 }
 

@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "base/vec.h"
 #include "core/expr.h"
+#include "core/point.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -226,33 +227,28 @@ static enum err_code read_coordinate(const struct spec_reader *r,
     return code == ERR_OK ? ERR_OK : spec_fail(r, node, "%s", problem.msg);
 }
 
-/* Exactly the active parameters are given. */
-static enum err_code check_active(const struct spec_reader *r,
-                                  const struct yaml_node *node,
-                                  const struct space *space,
-                                  const double *x)
+/* Exactly the active parameters are given, and the point is allowed. */
+static enum err_code check_point(const struct spec_reader *r,
+                                 const struct yaml_node *node,
+                                 const struct space *space,
+                                 const double *x)
 {
-    for (size_t k = 0; k < space->len; k++) {
-        uint32_t i = space->topo[k];
-        const struct param *param = &space->params[i];
-        bool active =
-            param->when == NULL || expr_eval(param->when, space, x) == TRUTH_TRUE;
-        if (active && isnan(x[i])) {
-            return spec_fail(r, node, "this point needs a value for '%s'", param->name);
-        }
-        if (!active && !isnan(x[i])) {
-            return spec_fail(r, node->keys[yaml_find(node, param->name)],
-                             "'%s' is not active in this point (when: %s)", param->name,
-                             expr_text(param->when));
-        }
+    size_t i = 0;
+    switch (point_fault(space, x, &i)) {
+    case POINT_GOOD:
+        return ERR_OK;
+    case POINT_MISSING:
+        return spec_fail(r, node, "this point needs a value for '%s'",
+                         space->params[i].name);
+    case POINT_INACTIVE:
+        return spec_fail(r, node->keys[yaml_find(node, space->params[i].name)],
+                         "'%s' is not active in this point (when: %s)",
+                         space->params[i].name, expr_text(space->params[i].when));
+    case POINT_FORBIDDEN:
+        return spec_fail(r, node, "this point is forbidden by '%s'",
+                         expr_text(space->forbids[i]));
     }
-    for (size_t i = 0; i < space->forbids_len; i++) {
-        if (expr_eval(space->forbids[i], space, x) == TRUTH_TRUE) {
-            return spec_fail(r, node, "this point is forbidden by '%s'",
-                             expr_text(space->forbids[i]));
-        }
-    }
-    return ERR_OK;
+    UNREACHABLE();
 }
 
 static enum err_code read_point(const struct spec_reader *r,
@@ -270,7 +266,7 @@ static enum err_code read_point(const struct spec_reader *r,
         size_t i = (size_t)space_find(space, node->keys[k]->text);
         code = read_coordinate(r, node->items[k], space, i, x);
     }
-    return code == ERR_OK ? check_active(r, node, space, x) : code;
+    return code == ERR_OK ? check_point(r, node, space, x) : code;
 }
 
 enum err_code spec_read_enqueue(const struct spec_reader *r,

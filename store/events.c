@@ -12,6 +12,7 @@
  *   ASSIGNED        -            -       boot       gpu mask     -      -
  *   STARTED         -            -       time (ms)  pid          -      -
  *   STOP_REQUESTED  -            reason  -          -            -      -
+ *   PRIOR           trial state  -       step       -            value  x (doubles)
  *   ENDED           trial state  end     step       exit status  value  usage
  *   TRIAL_STATE     trial state  -       -          -            -      -
  *
@@ -117,7 +118,8 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
         put_agent(&record->as.agent, row, blob);
         return;
     case REC_TRIAL_CREATED:
-        row->flags = flag(record->as.trial_created.enqueued, EVENT_ENQUEUED);
+        row->flags = flag(record->as.trial_created.enqueued, EVENT_ENQUEUED)
+                     | flag(record->as.trial_created.by_user, EVENT_BY_USER);
         row->number = record->as.trial_created.cursor;
         row->number2 = record->as.trial_created.history;
         blob_put_f64s(blob, record->as.trial_created.x, record->as.trial_created.x_len);
@@ -137,6 +139,12 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
         return;
     case REC_ENDED:
         put_ended(&record->as.ended, row, blob);
+        return;
+    case REC_PRIOR:
+        row->state = (int64_t)record->as.prior.state;
+        row->number = (uint64_t)record->as.prior.step;
+        row->value = record->as.prior.value;
+        blob_put_f64s(blob, record->as.prior.x, record->as.prior.x_len);
         return;
     case REC_TRIAL_STATE:
         row->state = (int64_t)record->as.trial_state.state;
@@ -273,6 +281,23 @@ static void get_trial(struct stmt *row,
     out->cursor = col_u64(row, COL_NUMBER);
     out->history = col_u64(row, COL_NUMBER2);
     out->enqueued = has_flag(row, EVENT_ENQUEUED);
+    out->by_user = has_flag(row, EVENT_BY_USER);
+}
+
+static void get_prior(struct stmt *row,
+                      struct blob_reader *in,
+                      struct event_scratch *scratch,
+                      struct rec_prior *out)
+{
+    struct rec_trial_created point;
+    get_trial(row, in, scratch, &point);
+    out->x = point.x;
+    out->x_len = point.x_len;
+    uint32_t state = col_u32(row, COL_STATE);
+    in->bad = in->bad || state >= TRIAL_STATE_NR;
+    out->state = (enum trial_state)state;
+    out->value = col_f64(row, COL_VALUE);
+    out->step = col_i64(row, COL_NUMBER);
 }
 
 static void get_ended(struct stmt *row, struct blob_reader *in, struct rec_ended *out)
@@ -340,6 +365,9 @@ static bool get_body(struct stmt *row,
         out->as.trial_state.state = (enum trial_state)state;
         out->as.trial_state.by_user = has_flag(row, EVENT_BY_USER);
         return state < TRIAL_STATE_NR;
+    case REC_PRIOR:
+        get_prior(row, in, scratch, &out->as.prior);
+        return true;
     case REC_SESSION:
     case REC_REQUEUED:
     case REC_ADOPTED:

@@ -361,6 +361,7 @@ void oracle_committed(struct sim *sim, const struct record *record)
         on_agent(sim, record);
         return;
     case REC_SESSION:
+    case REC_PRIOR:
     case REC_NOTES:
     case REC_LOG:
     case REC_MARK:

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`winnow enqueue`: points of the user's own, live and while nobody holds the home."""
+
+from lab import equal, main
+
+SWEEP = ("sweep: 1\nname: s\ncommand: [sh, -c, 'echo v={n}']\n"
+         "objective: {metric: v, goal: max}\nspace:\n  n: {int: [0, 1000]}\n"
+         "  k: [a, b]\nbudget: {trials: 3}\n")
+
+
+def live(lab):
+    _, endpoint = lab.coordinator()
+    path = lab.write("s.yaml", SWEEP)
+    lab.winnow("submit", path)
+    equal(lab.winnow("enqueue", "last", "n=777", "k=b").out, "s/0\n")
+    lab.agent(endpoint, "one", "--slots", "1")
+    lab.winnow("submit", path, "--follow")
+    trials = lab.json("trials")
+    equal(trials[0]["params"], {"n": 777, "k": "b"})
+    equal(lab.json("show", "last")["state"], "finished")
+    lab.fails("enqueue", "last", "n=1", status=2,
+              says=["point 1: the point needs a value for 'k'"])
+    lab.fails("enqueue", "last", "n=1", "n=2", says=["given twice"])
+    lab.fails("enqueue", "last", "n", says=["NAME=VALUE"])
+    lab.fails("enqueue", "last", says=["--file"])
+
+
+def while_nobody_holds_it(lab):
+    path = lab.write("s.yaml", SWEEP)
+    lab.winnow("run", path, "-q")
+    points = lab.write("points.jsonl", '{"n": 1, "k": "a"}\n\n{"n": 2, "k": "b"}\n')
+    table = lab.write("points.csv", "n,k\n3,a\n")
+    result = lab.winnow("enqueue", "last", "--file", points)
+    equal(result.out, "s/3\ns/4\n")
+    equal("winnow resume last" in result.err, True, result)
+    lab.winnow("enqueue", "last", "--file", table)
+    lab.winnow("resume", "last", "-q")
+    trials = lab.json("trials")
+    equal([t["params"]["n"] for t in trials[3:]], [1, 2, 3])
+    equal({t["state"] for t in trials}, {"finished"})
+
+
+main(live, while_nobody_holds_it)
