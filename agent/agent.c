@@ -96,8 +96,10 @@ void agent_feed(struct agent *agent, struct agent_event *event)
         struct start_failure failure = vec_pop(&agent->failures);
         struct agent_event failed = { .kind = AGENT_EV_EXEC_FAILED,
                                       .serial = failure.serial };
-        failed.as.exec_failed = (struct agent_ev_exec_failed){ .cause = failure.cause,
-                                                               .never = failure.never };
+        failed.as.exec_failed =
+            (struct agent_ev_exec_failed){ .cause = failure.cause,
+                                           .never = failure.code == ERR_CLOSED,
+                                           .full = failure.code == ERR_FULL };
         feed_one(agent, &failed);
         mem_free(failure.cause);
     }

@@ -74,6 +74,7 @@ void core_arm(struct agent_core *core, struct attempt *attempt)
 {
     int64_t at = attempt->limit_at;
     at = attempt->kill_at < at ? attempt->kill_at : at;
+    at = attempt->start_at < at ? attempt->start_at : at;
     at = attempt->flush_at < at ? attempt->flush_at : at;
     at = attempt->resend_at < at ? attempt->resend_at : at;
     if (at == NEVER) {

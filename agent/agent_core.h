@@ -38,6 +38,10 @@ struct agent_core;
 #define AGENT_RESEND_MS 10000
 /* Rewinds of a log without any progress after which an ended attempt gives it up. */
 #define AGENT_LOG_REWINDS_MAX 30u
+/* A start that finds no space in the work-dir is tried again after this … */
+#define AGENT_START_RETRY_MS 1000
+/* … and for so long; then the attempt has failed, so that somebody looks. */
+#define AGENT_START_WAIT_MS 60000
 /* KILL follows the helper's own escalation after this. */
 #define AGENT_KILL_SLACK_MS 5000
 /* Hello is said again after this without a Welcome, and after a Refuse. */
@@ -213,6 +217,7 @@ struct agent_ev_log_ack {
 struct agent_ev_exec_failed {
     const char *cause;
     bool never; /* stopped before it was started: not the program's fault */
+    bool full;  /* the work-dir had no space: START may be asked for again */
 };
 
 struct agent_ev_exited {

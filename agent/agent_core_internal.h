@@ -99,10 +99,12 @@ struct attempt {
     char *stop_cause;
     int64_t grace_ms;
     int64_t limit_ms;
+    int64_t start_until; /* when such a start is given up; 0: none yet */
 
     struct heap_node timer; /* the least of the deadlines below */
     int64_t limit_at;       /* time limit, ns as struct mono */
     int64_t kill_at;        /* backstop of a stop */
+    int64_t start_at;       /* its start found no space: it is tried again */
     int64_t flush_at;       /* the batch goes to the spool */
     int64_t resend_at;      /* nothing was acknowledged for long */
 
@@ -167,6 +169,8 @@ struct agent_core {
     uint64_t log_inflight_bytes;
     uint64_t spool_bytes;
     struct heap timers;
+
+    bool full_told; /* that starts wait for space, since the last one that did not */
 
     struct map_u64 done; /* packed keys of forgotten attempts */
     uint64_t done_ring[DONE_KEYS_MAX];

@@ -77,7 +77,7 @@ struct socket_client {
 /* START that could not be carried out; told to the core after the running effects. */
 struct start_failure {
     uint64_t serial;
-    bool never;
+    enum err_code code;
     char *cause;
 };
 

@@ -81,6 +81,7 @@ struct attempt *attempt_create(struct agent_core *core, struct attempt_key key)
     attempt->timer.tie = attempt->serial;
     attempt->limit_at = NEVER;
     attempt->kill_at = NEVER;
+    attempt->start_at = NEVER;
     attempt->flush_at = NEVER;
     attempt->resend_at = NEVER;
     attempt->rewound_at = INT64_MIN;
@@ -219,6 +220,19 @@ static void attempt_end_early(struct agent_core *core,
     report_ended(core, attempt, &ended);
 }
 
+static void start_ask(struct agent_core *core, const struct attempt *attempt)
+{
+    struct agent_effect *effect = core_effect(core, AGENT_FX_START);
+    effect->serial = attempt->serial;
+    effect->key = attempt->key;
+    effect->as.start = (struct agent_fx_start){ .run_id = attempt->run_id,
+                                                .x = attempt->x,
+                                                .x_len = attempt->x_len,
+                                                .gpu_mask = attempt->gpu_mask,
+                                                .revision = attempt->revision,
+                                                .grace_ms = attempt->grace_ms };
+}
+
 static void attempt_start(struct agent_core *core, struct attempt *attempt)
 {
     struct sweep_info *sweep = sweep_get(core, attempt->key.sweep);
@@ -236,15 +250,7 @@ static void attempt_start(struct agent_core *core, struct attempt *attempt)
     attempt->memory_limited = sweep->ev.memory_limited;
     attempt->launched = true;
     attempt_move(core, attempt, ATTEMPT_STARTING);
-    struct agent_effect *effect = core_effect(core, AGENT_FX_START);
-    effect->serial = attempt->serial;
-    effect->key = attempt->key;
-    effect->as.start = (struct agent_fx_start){ .run_id = attempt->run_id,
-                                                .x = attempt->x,
-                                                .x_len = attempt->x_len,
-                                                .gpu_mask = attempt->gpu_mask,
-                                                .revision = attempt->revision,
-                                                .grace_ms = attempt->grace_ms };
+    start_ask(core, attempt);
 }
 
 /* A prefetched attempt takes over a place and, unless it has its own, its devices. */
@@ -390,6 +396,36 @@ void on_assign(struct agent_core *core, const struct agent_ev_assign *ev)
     start_due(core);
 }
 
+/* ---- over -------------------------------------------------------------------------
+ */
+
+/* The process is gone: reports the end (takes ended->cause) and frees the slot. */
+static void attempt_over(struct agent_core *core,
+                         struct attempt *attempt,
+                         const struct agent_ended *ended)
+{
+    attempt_move(core, attempt, ATTEMPT_ENDED);
+    attempt->limit_at = NEVER;
+    attempt->kill_at = NEVER;
+    attempt->start_at = NEVER;
+    mem_free(mem_take(&attempt->x));
+    attempt->x_len = 0;
+    if (attempt->forgotten) {
+        mem_free(ended->cause);
+    } else {
+        report_ended(core, attempt, ended);
+        log_grew(core, attempt, attempt->log_size);
+    }
+    core_arm(core, attempt);
+    if (!attempt->forgotten && !attempt->superseded) {
+        place_hand_over(core, attempt);
+    } /* else the coordinator has given its place to somebody else long ago */
+    start_due(core);
+    if (attempt->forgotten) {
+        attempt_remove(core, attempt);
+    }
+}
+
 /* ---- stopping ---------------------------------------------------------------------
  */
 
@@ -428,6 +464,14 @@ void attempt_stop(struct agent_core *core,
         return;
     }
     if (attempt->state != ATTEMPT_STARTING && attempt->state != ATTEMPT_RUNNING) {
+        return;
+    }
+    if (attempt->start_at != NEVER) { /* nothing runs: it waits for space */
+        struct agent_ended ended = { .end = end_of_stop(stop),
+                                     .time_ms = core->wall.ms,
+                                     .exit_status = -1,
+                                     .cause = mem_strdup(cause) };
+        attempt_over(core, attempt, &ended);
         return;
     }
     attempt->stop = stop;
@@ -484,6 +528,11 @@ void attempt_forget(struct agent_core *core, struct attempt *attempt)
     bool fits = core_key_pack(attempt->key, &packed);
     ASSERT(fits);
     map_u64_del(&core->by_key, packed);
+    if (attempt->start_at != NEVER) {
+        struct agent_ended ended = { .cause = NULL };
+        attempt_over(core, attempt, &ended);
+        return;
+    }
     if (attempt->state != ATTEMPT_STOPPING) {
         attempt->stop = ATTEMPT_STOP_FORGOTTEN;
         attempt_move(core, attempt, ATTEMPT_STOPPING);
@@ -503,6 +552,7 @@ void on_started(struct agent_core *core, struct attempt *attempt, uint32_t pid)
         return;
     }
     attempt->started = true;
+    core->full_told = false;
     if (attempt->state == ATTEMPT_STARTING) {
         attempt_move(core, attempt, ATTEMPT_RUNNING);
         if (attempt->limit_ms > 0) {
@@ -515,37 +565,34 @@ void on_started(struct agent_core *core, struct attempt *attempt, uint32_t pid)
     }
 }
 
-/* The process is gone: reports the end (takes ended->cause) and frees the slot. */
-static void attempt_over(struct agent_core *core,
-                         struct attempt *attempt,
-                         const struct agent_ended *ended)
+/* No space for its start: true when it is tried again. */
+static bool start_again(struct agent_core *core,
+                        struct attempt *attempt,
+                        const struct agent_ev_exec_failed *ev)
 {
-    attempt_move(core, attempt, ATTEMPT_ENDED);
-    attempt->limit_at = NEVER;
-    attempt->kill_at = NEVER;
-    mem_free(mem_take(&attempt->x));
-    attempt->x_len = 0;
-    if (attempt->forgotten) {
-        mem_free(ended->cause);
-    } else {
-        report_ended(core, attempt, ended);
-        log_grew(core, attempt, attempt->log_size);
+    if (!ev->full || attempt->state != ATTEMPT_STARTING) {
+        return false;
     }
+    if (attempt->start_until == 0) {
+        attempt->start_until = core_in(core, AGENT_START_WAIT_MS);
+    }
+    if (core->now.ns >= attempt->start_until) {
+        return false;
+    }
+    attempt->start_at = core_in(core, AGENT_START_RETRY_MS);
     core_arm(core, attempt);
-    if (!attempt->forgotten && !attempt->superseded) {
-        place_hand_over(core, attempt);
-    } /* else the coordinator has given its place to somebody else long ago */
-    start_due(core);
-    if (attempt->forgotten) {
-        attempt_remove(core, attempt);
+    if (!core->full_told) {
+        core->full_told = true;
+        core_note(core, "%s; what is to start waits for space", ev->cause);
     }
+    return true;
 }
 
 void on_exec_failed(struct agent_core *core,
                     struct attempt *attempt,
                     const struct agent_ev_exec_failed *ev)
 {
-    if (!state_occupies(attempt->state)) {
+    if (!state_occupies(attempt->state) || start_again(core, attempt, ev)) {
         return;
     }
     struct agent_ended ended = { .end = END_FAILED,
@@ -635,6 +682,10 @@ void attempt_on_timer(struct agent_core *core, struct attempt *attempt)
     if (attempt->kill_at <= now) {
         attempt->kill_at = NEVER;
         core_effect(core, AGENT_FX_KILL)->serial = attempt->serial;
+    }
+    if (attempt->start_at <= now) {
+        attempt->start_at = NEVER;
+        start_ask(core, attempt);
     }
     if (attempt->flush_at <= now) {
         report_close(core, attempt);

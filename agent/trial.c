@@ -60,18 +60,25 @@ static void trial_free(struct trial *trial)
     mem_free(trial);
 }
 
-/* The start came to nothing. The core hears it after the effects that are running. */
-static void start_failed(struct trial *trial, bool never, const char *cause)
+/* The start came to nothing; ERR_CLOSED: because it was stopped. The core hears it
+ * after the effects that are running. After ERR_FULL it may ask for the start again, so
+ * that nothing of this one stays. */
+static void start_failed(struct trial *trial, enum err_code code, const char *cause)
 {
+    struct agent *agent = trial->agent;
     process_close(trial);
     name_release(trial);
     struct start_failure failure = { .serial = trial->serial,
-                                     .never = never,
+                                     .code = code,
                                      .cause = mem_strdup(cause) };
-    vec_push(&trial->agent->failures, failure);
-    if (!trial->agent->stepping) {
+    vec_push(&agent->failures, failure);
+    if (code == ERR_FULL) {
+        map_u64_del(&agent->trials, trial->serial);
+        trial_free(trial);
+    }
+    if (!agent->stepping) {
         struct agent_event event = { .kind = AGENT_EV_TIMER };
-        agent_feed(trial->agent, &event);
+        agent_feed(agent, &event);
     }
 }
 
@@ -252,9 +259,9 @@ static void copy_done(uv_work_t *work, int status)
     }
     struct err err = trial->copy_err;
     if (trial->stopping) {
-        start_failed(trial, true, "stopped before it started");
+        start_failed(trial, ERR_CLOSED, "stopped before it started");
     } else if (err.code != ERR_OK || trial_spawn(trial, &err) != ERR_OK) {
-        start_failed(trial, false, err.msg);
+        start_failed(trial, err.code, err.msg);
     }
 }
 
@@ -290,7 +297,7 @@ void trial_start(struct agent *agent, const struct agent_effect *effect)
     struct trial *trial = trial_create(agent, effect, sweep);
     struct err err = { 0 };
     if (launch_prepare(trial, &effect->as.start, &err) != ERR_OK) {
-        start_failed(trial, false, err.msg);
+        start_failed(trial, err.code, err.msg);
         return;
     }
     if (sweep->spec->project.copy) {
@@ -298,10 +305,10 @@ void trial_start(struct agent *agent, const struct agent_effect *effect)
         int rc = uv_queue_work(agent->loop, &trial->copy, copy_run, copy_done);
         if (rc != 0) {
             trial->copying = false;
-            start_failed(trial, false, uv_strerror(rc));
+            start_failed(trial, ERR_IO, uv_strerror(rc));
         }
     } else if (trial_spawn(trial, &err) != ERR_OK) {
-        start_failed(trial, false, err.msg);
+        start_failed(trial, err.code, err.msg);
     }
 }
 
