@@ -18,6 +18,7 @@
 #include "samplers/registry.h"
 #include "tests/sim/derive.h"
 #include "tests/sim/digest.h"
+#include "tests/sim/frames.h"
 #include "tests/sim/keys.h"
 #include "tests/sim/node.h"
 #include "tests/sim/oracle.h"
@@ -532,7 +533,21 @@ static struct ev_report report_of(const struct agent_report *from,
     };
 }
 
-static void receive_report(struct sim *sim, uint64_t link, const struct packet *packet)
+/* What comes out at the end of the wire, in place of what went in. */
+static void through_frames(struct sim *sim,
+                           size_t node,
+                           const struct packet *packet,
+                           struct event *event)
+{
+    struct agent_core_config identity = node_identity(sim, node);
+    if (packet->kind == PACKET_HELLO) {
+        identity.boot = packet->as.hello.boot;
+    }
+    frames_to_coord(sim, &identity, packet, event);
+}
+
+static void
+receive_report(struct sim *sim, uint64_t link, size_t node, const struct packet *packet)
 {
     const struct agent_report *report = packet->as.report->report;
     AUTO_FREE struct rec_note *notes =
@@ -540,6 +555,9 @@ static void receive_report(struct sim *sim, uint64_t link, const struct packet *
     struct event event = event_now(sim, EV_REPORT);
     event.peer = link;
     event.as.report = report_of(report, notes);
+    if (sim->frames != NULL) {
+        through_frames(sim, node, packet, &event);
+    }
     TRACE(sim, "report of %llx from seq %llu: %llu points, ended %llu",
           key_pack(report->key), report->first_seq, report->points_len,
           report->has_ended);
@@ -561,7 +579,7 @@ void coord_receive(struct sim *sim,
         event = event_hello(sim, node, packet);
         break;
     case PACKET_REPORT:
-        receive_report(sim, link, packet);
+        receive_report(sim, link, node, packet);
         settle(sim);
         return;
     case PACKET_LOG:
@@ -581,6 +599,9 @@ void coord_receive(struct sim *sim,
         break;
     case PACKET_TO_AGENT:
         return;
+    }
+    if (sim->frames != NULL) {
+        through_frames(sim, node, packet, &event);
     }
     event.peer = link;
     step(sim, &event);

@@ -5,6 +5,7 @@
  *   winnow-sim --seeds A..B              many
  *     --without FAULT                    leave a kind of fault out (repeatable)
  *     --store                            a real SQLite store for every seed
+ *     --wire                             messages as bytes for every seed
  *     --expect-caught                    succeed if one of the seeds fails
  *     --seconds S                        stop early after S seconds
  *
@@ -34,9 +35,9 @@ struct results {
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: winnow-sim [--seed N | --seeds A..B] [--verbose] "
-            "[--without FAULT] [--store] [--expect-caught] [--seconds S]\nfaults:");
+    fprintf(stderr, "usage: winnow-sim [--seed N | --seeds A..B] [--verbose] "
+                    "[--without FAULT] [--store] [--wire] [--expect-caught] [--seconds "
+                    "S]\nfaults:");
     for (unsigned fault = 0; fault < FAULT_NR; fault++) {
         fprintf(stderr, " %s", fault_name((enum fault)fault));
     }
@@ -102,6 +103,8 @@ static bool parse(int argc, char **argv, struct options *options)
             options->verbose = true;
         } else if (strcmp(argv[i], "--store") == 0) {
             options->mask |= PLAN_STORE;
+        } else if (strcmp(argv[i], "--wire") == 0) {
+            options->mask |= PLAN_WIRE;
         } else if (strcmp(argv[i], "--expect-caught") == 0) {
             options->expect_caught = true;
         } else if (parse_valued(argv[i], i + 1 < argc ? argv[i + 1] : NULL, options)) {
@@ -156,8 +159,9 @@ static void explain(uint64_t seed, uint32_t mask, const char *failure)
             printf(" %s", fault_name((enum fault)fault));
         }
     }
-    printf("\n  again: winnow-sim --seed %llu%s", (unsigned long long)seed,
-           (mask & PLAN_STORE) != 0 ? " --store" : "");
+    printf("\n  again: winnow-sim --seed %llu%s%s", (unsigned long long)seed,
+           (mask & PLAN_STORE) != 0 ? " --store" : "",
+           (mask & PLAN_WIRE) != 0 ? " --wire" : "");
     for (unsigned fault = 0; fault < FAULT_NR; fault++) {
         if ((mask >> fault & 1) == 0) {
             printf(" --without %s", fault_name((enum fault)fault));

@@ -123,6 +123,12 @@ mutant(full_is_done store/apply.c
     }
     return code == ERR_FULL ? ERR_OK : code;]==])
 
+# In runs whose messages cross the network as bytes.
+mutant(ack_read_wrongly agent/wire.c
+  [==[        in->event.as.ack.resend = env->ack->resend != 0;]==]
+  [==[        in->event.as.ack.resend = env->ack->resend != 0;
+        in->event.as.ack.seq += in->event.as.ack.seq % 7 == 6;]==])
+
 # Found by deriving every decision again at the end.
 mutant(sampler_remembers samplers/random.c
   [==[        streams[i] = rng_stream(request->seed, request->trial,]==]

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "tests/sim/coord.h"
+#include "tests/sim/frames.h"
 #include "tests/sim/keys.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/proc.h"
@@ -424,6 +425,18 @@ void node_link_down(struct sim *sim, size_t index, uint64_t link)
     node_step(sim, index, (struct agent_event){ .kind = AGENT_EV_PEER_DOWN });
 }
 
+/* The event that the message comes to be: by way of bytes in runs that want them. */
+static void give(struct sim *sim,
+                 size_t index,
+                 const struct message *message,
+                 struct agent_event event)
+{
+    if (sim->frames != NULL) {
+        frames_to_agent(sim, message, &event);
+    }
+    node_step(sim, index, event);
+}
+
 static void receive_welcome(struct sim *sim, size_t index, const struct message *from)
 {
     size_t len = from->as.welcome.verdicts_len;
@@ -439,51 +452,54 @@ static void receive_welcome(struct sim *sim, size_t index, const struct message 
               key_pack(v->key), v->acked_seq);
         oracle_verdict(sim, v);
     }
-    node_step(sim, index,
-              (struct agent_event){ .kind = AGENT_EV_WELCOME,
-                                    .as.welcome = { .home_id = SIM_HOME_ID,
-                                                    .lease_ms = SIM_LEASE_MS,
-                                                    .verdicts = verdicts,
-                                                    .verdicts_len = len } });
+    give(sim, index, from,
+         (struct agent_event){ .kind = AGENT_EV_WELCOME,
+                               .as.welcome = { .home_id = SIM_HOME_ID,
+                                               .lease_ms = SIM_LEASE_MS,
+                                               .verdicts = verdicts,
+                                               .verdicts_len = len } });
 }
 
-static void receive_assign(struct sim *sim, size_t index, const struct msg_assign *from)
+static void receive_assign(struct sim *sim, size_t index, const struct message *message)
 {
+    const struct msg_assign *from = &message->as.assign;
     TRACE(sim, "agent %llu is assigned %llx, prefetch %llu", index, key_pack(from->key),
           from->prefetch);
-    node_step(sim, index,
-              (struct agent_event){ .kind = AGENT_EV_ASSIGN,
-                                    .as.assign = { .key = from->key,
-                                                   .run_id = from->run_id,
-                                                   .x = from->x,
-                                                   .x_len = from->x_len,
-                                                   .gpu_mask = from->gpu_mask,
-                                                   .prefetch = from->prefetch,
-                                                   .revision = from->revision } });
+    give(sim, index, message,
+         (struct agent_event){ .kind = AGENT_EV_ASSIGN,
+                               .as.assign = { .key = from->key,
+                                              .run_id = from->run_id,
+                                              .x = from->x,
+                                              .x_len = from->x_len,
+                                              .gpu_mask = from->gpu_mask,
+                                              .prefetch = from->prefetch,
+                                              .revision = from->revision } });
 }
 
-static void receive_ack(struct sim *sim, size_t index, const struct msg_ack *from)
+static void receive_ack(struct sim *sim, size_t index, const struct message *message)
 {
+    const struct msg_ack *from = &message->as.ack;
     TRACE(sim, "agent %llu: %llx acknowledged up to %llu, again %llu", index,
           key_pack(from->key), from->seq, from->resend);
     oracle_acked(sim, from->key, from->seq);
-    node_step(
-        sim, index,
+    give(
+        sim, index, message,
         (struct agent_event){
             .kind = AGENT_EV_ACK,
             .as.ack = { .key = from->key, .seq = from->seq, .resend = from->resend } });
 }
 
-static void receive_stop(struct sim *sim, size_t index, const struct msg_stop *from)
+static void receive_stop(struct sim *sim, size_t index, const struct message *message)
 {
+    const struct msg_stop *from = &message->as.stop;
     TRACE(sim, "agent %llu is to stop %llx, reason %llu, only unstarted %llu", index,
           key_pack(from->key), from->reason, from->only_unstarted);
-    node_step(sim, index,
-              (struct agent_event){ .kind = AGENT_EV_STOP,
-                                    .as.stop = { .key = from->key,
-                                                 .reason = from->reason,
-                                                 .only_unstarted = from->only_unstarted,
-                                                 .cause = from->cause } });
+    give(sim, index, message,
+         (struct agent_event){ .kind = AGENT_EV_STOP,
+                               .as.stop = { .key = from->key,
+                                            .reason = from->reason,
+                                            .only_unstarted = from->only_unstarted,
+                                            .cause = from->cause } });
 }
 
 void node_receive(struct sim *sim,
@@ -501,13 +517,13 @@ void node_receive(struct sim *sim,
         receive_welcome(sim, index, message);
         return;
     case TO_AGENT_ASSIGN:
-        receive_assign(sim, index, &message->as.assign);
+        receive_assign(sim, index, message);
         return;
     case TO_AGENT_ACK:
-        receive_ack(sim, index, &message->as.ack);
+        receive_ack(sim, index, message);
         return;
     case TO_AGENT_STOP:
-        receive_stop(sim, index, &message->as.stop);
+        receive_stop(sim, index, message);
         return;
     case TO_AGENT_HELLO_WANTED:
         event.kind = AGENT_EV_HELLO_WANTED;
@@ -529,7 +545,7 @@ void node_receive(struct sim *sim,
     case TO_AGENT_NR:
         UNREACHABLE();
     }
-    node_step(sim, index, event);
+    give(sim, index, message, event);
 }
 
 /* ---- birth ---- */
@@ -560,30 +576,36 @@ static void restore(struct sim *sim, struct node *node)
     node_step(sim, node->index, (struct agent_event){ .kind = AGENT_EV_RESTORE_DONE });
 }
 
+struct agent_core_config node_identity(const struct sim *sim, size_t index)
+{
+    static const uint32_t gpus[] = { 0, 1, 2, 3 };
+    const struct node *node = sim->nodes.ptr[index];
+    const struct plan_agent *plan = &sim->plan.agents[index];
+    return (struct agent_core_config){ .agent_id = node->name,
+                                       .host = "node",
+                                       .program = "sim",
+                                       .home_id = node->home_id,
+                                       .boot = node->boot,
+                                       .pid = 1,
+                                       .slots = plan->slots,
+                                       .cpus = 64,
+                                       .gpus = gpus,
+                                       .gpus_len = plan->gpus,
+                                       .spool_bytes_max = plan->spool_bytes_max,
+                                       .shutdown_ms = 5000 };
+}
+
 static void on_boot(struct sim *sim, uint64_t index, uint64_t unused)
 {
     UNUSED(unused);
-    static const uint32_t gpus[] = { 0, 1, 2, 3 };
     struct node *node = sim->nodes.ptr[index];
-    const struct plan_agent *plan = &sim->plan.agents[index];
     if (node->up) {
         return;
     }
     node->boot++;
     TRACE(sim, "agent %llu boots, boot %llu, %llu reports in its spool", index,
           node->boot, sim_spool_live(node->spool));
-    struct agent_core_config config = { .agent_id = node->name,
-                                        .host = "node",
-                                        .program = "sim",
-                                        .home_id = node->home_id,
-                                        .boot = node->boot,
-                                        .pid = 1,
-                                        .slots = plan->slots,
-                                        .cpus = 64,
-                                        .gpus = gpus,
-                                        .gpus_len = plan->gpus,
-                                        .spool_bytes_max = plan->spool_bytes_max,
-                                        .shutdown_ms = 5000 };
+    struct agent_core_config config = node_identity(sim, index);
     node->core = agent_core_create(&config);
     node->up = true;
     restore(sim, node);

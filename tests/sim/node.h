@@ -18,6 +18,8 @@ void nodes_explain(const struct sim *sim);
 const char *node_name(const struct sim *sim, size_t node);
 /* Its connection; 0: none. */
 uint64_t node_link(const struct sim *sim, size_t node);
+/* What it says of itself; borrows from the node. */
+struct agent_core_config node_identity(const struct sim *sim, size_t node);
 uint64_t node_boot(const struct sim *sim, size_t node);
 
 /* While an agent is frozen, whatever would reach it waits: true means that this call

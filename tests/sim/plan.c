@@ -44,6 +44,8 @@ void plan_make(struct sim *sim, uint32_t faults_mask)
     }
     struct rng own = sim_stream(sim, "store", 0);
     plan->store = (faults_mask & PLAN_STORE) != 0 || rng_chance(&own, 0.1);
+    own = sim_stream(sim, "wire", 0);
+    plan->wire = (faults_mask & PLAN_WIRE) != 0 || rng_chance(&own, 0.1);
     plan->faults &= faults_mask;
     plan->pace_percent = rng_between(&rng, 30, 200);
     plan->faults_ms = rng_between(&rng, 120, 900) * MS_PER_S;

@@ -42,6 +42,8 @@ enum fault {
 #define FAULTS_ALL ((UINT32_C(1) << FAULT_NR) - 1)
 /* In a mask of faults: every run has a real SQLite store, not only some. */
 #define PLAN_STORE (UINT32_C(1) << 31)
+/* Messages cross the network as bytes in every run, not only in some. */
+#define PLAN_WIRE (UINT32_C(1) << 30)
 
 struct plan_agent {
     uint32_t slots;
@@ -57,6 +59,7 @@ struct plan {
     struct plan_agent agents[SIM_AGENTS_MAX];
     uint32_t sweeps;
     bool store;       /* the coordinator has a real SQLite store (home.h) */
+    bool wire;        /* messages cross the network as bytes (frames.h) */
     size_t batch_max; /* most records of one commit */
     int64_t commit_ms_max;
 };

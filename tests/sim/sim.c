@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "tests/sim/coord.h"
+#include "tests/sim/frames.h"
 #include "tests/sim/net.h"
 #include "tests/sim/node.h"
 #include "tests/sim/oracle.h"
@@ -161,6 +162,7 @@ static void sim_fini(struct sim *sim)
     coord_destroy(sim->coord);
     nodes_destroy(sim);
     net_destroy(sim->net);
+    frames_destroy(sim->frames);
     workload_destroy(sim->workload);
     oracle_destroy(sim->oracle);
 }
@@ -171,6 +173,7 @@ static void sim_start(struct sim *sim)
     sim->oracle = oracle_create();
     sim->workload = workload_create(sim);
     sim->net = net_create(sim);
+    sim->frames = sim->plan.wire ? frames_create(sim) : NULL;
     sim->coord = coord_create(sim);
     nodes_create(sim);
     coord_start(sim);

@@ -26,7 +26,7 @@
 #include "tests/sim/plan.h"
 
 struct coord;
-struct disk;
+struct frames;
 struct net;
 struct node;
 struct oracle;
@@ -80,6 +80,7 @@ struct sim {
     bool done;
     struct coord *coord;
     struct net *net;
+    struct frames *frames; /* NULL: messages are handed over as they are */
     VEC(struct node *) nodes;
     VEC(struct proc *) procs; /* of all nodes, ever */
     struct workload *workload;
