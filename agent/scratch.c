@@ -89,6 +89,9 @@ params_write(struct scratch *scratch, struct str params, struct err *err)
         return err_set_errno(err, errno, "cannot write '%s'", scratch->params_path);
     }
     enum err_code code = fsx_write_all(fd, params.ptr, params.len, err);
+    if (code != ERR_OK) {
+        err_wrap(err, "'%s'", scratch->params_path);
+    }
     if (code == ERR_OK && params.len < scratch->params_len
         && ftruncate(fd, (off_t)params.len) != 0) {
         code = err_set_errno(err, errno, "cannot cut '%s'", scratch->params_path);

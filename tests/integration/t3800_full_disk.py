@@ -99,7 +99,8 @@ def agent(lab):
     agent = lab.agent(endpoint, "a0", "--slots", "2")
     agent.wait_err("connected to")
     disk.fill()
-    lab.winnow("submit", lab.write("sweep.yaml", grid("g", 2, 6, script(lab))))
+    lab.winnow("submit", lab.write("sweep.yaml",
+                                   grid("g", 2, 6, script(lab) + "; sleep 0.3")))
     agent.wait_err("No space left on device; what is to start waits for space")
     equal([t["phase"] for t in lab.json("trials", "last", "--state", "running")][:2],
           ["preparing"] * 2)
@@ -108,7 +109,7 @@ def agent(lab):
     # Its spool has no space either, and nobody takes what it holds.
     disk.fill()
     coordinator.kill()
-    wait_for("what it holds", lambda: len(lab.lines("executed")) == given(lab))
+    agent.wait_err("cannot write the spool: No space left on device.*kept=memory")
     coordinator, _ = lab.coordinator(endpoint)
     disk.make_space()
     wait_for("the sweep", lambda: lab.state() == "finished")
