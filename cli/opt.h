@@ -38,7 +38,7 @@
     X(WHERE, "where", 0, "EXPR", "only trials of which the expression is true")        \
     X(DRY_RUN, "dry-run", 0, NULL, "say what would be done and do nothing")            \
     X(LIMIT, "limit", 'n', "N", "at most so many rows")                                \
-    X(FILE, "file", 0, "FILE", "points as JSON lines, or a .csv table; - is stdin")   \
+    X(FILE, "file", 0, "FILE", "points as JSON lines, or a .csv table; - is stdin")    \
     X(FROM, "from", 0, "SWEEP", "take the results of this sweep")                      \
     X(CHECK, "check", 0, NULL, "derive again and name the differences")                \
     X(SEED, "seed", 0, "S", "what the faults are drawn from (default: drawn)")         \
