@@ -167,7 +167,9 @@ static void add_created(const json_t *event, const json_t *now, struct strbuf *o
 {
     const json_t *sweep = at(now, "sweep");
     if (is_true(event, "enqueued")) {
-        strbuf_adds(out, "created from `enqueue`");
+        strbuf_adds(out, is_true(event, "by_user")
+                             ? "created by `winnow enqueue`"
+                             : "created from `enqueue` of the sweep file");
     } else {
         strbuf_addf(out, "suggested by sampler '%s', seed %lld",
                     text_at(sweep, "sampler"), int_at(sweep, "seed"));
@@ -190,6 +192,8 @@ static void add_event(const json_t *event, const json_t *now, struct strbuf *out
         strbuf_adds(out, "runs");
     } else if (text_is(event, "kind", "SWEEP_CREATED")) {
         strbuf_adds(out, "submitted");
+    } else if (text_is(event, "kind", "PRIOR")) {
+        strbuf_addf(out, "%lld results imported", int_at(event, "count"));
     } else if (text_is(event, "kind", "STOP_REQUESTED")) {
         strbuf_addf(out, "asked to stop, %s", text_at(event, "stop_reason"));
         add_cause(event, out);

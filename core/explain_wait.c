@@ -26,7 +26,8 @@ bool agent_is_usable(const struct agent *agent)
 
 /* ---- the sweep itself ---- */
 
-/* A budget is used up: what runs is stopped, what was retried runs nevertheless. */
+/* A budget is used up: what runs is stopped, what the user asked for by itself
+ * runs nevertheless. */
 static bool tell_last(const struct asking *ask, const char *why)
 {
     const struct sweep *sweep = ask->sweep;
@@ -34,8 +35,8 @@ static bool tell_last(const struct asking *ask, const char *why)
     if (ask->trial == NULL || !ask->trial->retried) {
         uint32_t n = spares ? sweep->retried_open : sweep->live;
         because(ask, EXPLAIN_OVER,
-                mem_printf("%s; %u %s%s to end", why, n,
-                           spares ? "retried trial" : "attempt", plural(n)),
+                mem_printf("%s; %u %s%s%s to end", why, n, spares ? "trial" : "attempt",
+                           plural(n), spares ? " that the user asked for" : ""),
                 NULL);
     }
     return !spares;

@@ -77,6 +77,7 @@ static void put_details(json_t *event, struct stmt *row, const struct record *re
 {
     if (record->kind == REC_TRIAL_CREATED) {
         json_put_bool(event, "enqueued", record->as.trial_created.enqueued);
+        json_put_bool(event, "by_user", record->as.trial_created.by_user);
     } else if (record->kind == REC_ASSIGNED) {
         put_col_text(event, "agent", row, COL_AGENT_NAME);
         put_col_text(event, "host", row, COL_AGENT_HOST);
@@ -86,15 +87,33 @@ static void put_details(json_t *event, struct stmt *row, const struct record *re
                      stop_reason_name(record->as.stop_requested.reason));
     } else if (record->kind == REC_SWEEP_STATE) {
         json_put_bool(event, "by_user", record->as.sweep_state.by_user);
+    } else if (record->kind == REC_PRIOR) {
+        json_put_i64(event, "count", 1);
     } else if (record->kind == REC_ENDED) {
         put_ended(event, &record->as.ended);
     }
+}
+
+/* Imported results come by the thousand: neighbours are one event with their `count`.
+ * True when the record was taken so. */
+static bool count_prior(const struct record *record, const json_t *events)
+{
+    static const char count[] = "count";
+    json_t *last = json_array_get(events, json_array_size(events) - 1);
+    if (record->kind != REC_PRIOR || json_object_get(last, count) == NULL) {
+        return false;
+    }
+    json_put_i64(last, count, json_integer_value(json_object_get(last, count)) + 1);
+    return true;
 }
 
 /* Appends the event; gives the state it set, or NULL. */
 static const char *
 push_event(struct stmt *row, const struct record *record, json_t *events)
 {
+    if (count_prior(record, events)) {
+        return NULL;
+    }
     json_t *event = json_object();
     json_push(events, event);
     json_put_i64(event, "time", record->time.ms);

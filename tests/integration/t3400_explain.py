@@ -90,7 +90,7 @@ def cluster(lab):
     lab.winnow("submit", big, "--connect", endpoint)
     equal(codes(lab.json("explain", "big", "--connect", endpoint)), ["no_agent"])
     a = lab.agent(endpoint, "a", "--slots", "1")
-    wait_for("an agent", lambda: lab.json("explain", "big")["now"]["agents"])
+    wait_for("trials", lambda: lab.counts("big").get("queued", 0) > 0)
     equal(codes(lab.json("explain", "big/0", "--connect", endpoint)), ["resources"])
     says(lab.winnow("explain", "big/0").out, "1000 cpus asked for, the biggest offer is ",
          "run.resources")

@@ -31,7 +31,11 @@ static void test_events(void **state)
     static const struct {
         const char *event, *text;
     } cases[] = {
-        { "\"kind\":\"TRIAL_CREATED\",\"enqueued\":true", "created from `enqueue`\n" },
+        { "\"kind\":\"TRIAL_CREATED\",\"enqueued\":true",
+          "created from `enqueue` of the sweep file\n" },
+        { "\"kind\":\"TRIAL_CREATED\",\"enqueued\":true,\"by_user\":true",
+          "created by `winnow enqueue`\n" },
+        { "\"kind\":\"PRIOR\",\"count\":12", "12 results imported\n" },
         { "\"kind\":\"TRIAL_CREATED\",\"enqueued\":false",
           "suggested by sampler 'tpe', seed 7\n" },
         { "\"kind\":\"ASSIGNED\",\"attempt\":2,\"agent\":\"a\",\"host\":\"h\","

@@ -203,7 +203,8 @@ static void test_retried_after_the_end(void **state)
     rig_steer(&rig, STEER_RETRY, "s");
     EXPECT(&rig, "s", 0, { EXPLAIN_NO_AGENT, "no agent", "winnow agent" });
     EXPECT(&rig, "s", OF_SWEEP,
-           { EXPLAIN_OVER, "trial budget used up; 1 retried trial to end", NULL },
+           { EXPLAIN_OVER,
+             "trial budget used up; 1 trial that the user asked for to end", NULL },
            { EXPLAIN_NO_AGENT, "no agent", "winnow agent" });
     rig_fini(&rig);
 }

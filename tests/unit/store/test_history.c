@@ -115,6 +115,29 @@ static void test_events_of_a_sweep(void **state)
     mem_free(home);
 }
 
+static void test_imported_results_are_one_event(void **state)
+{
+    UNUSED(state);
+    static const double x[] = { 1, 0 };
+    static const struct attempt_key sweep = { 1, 0, 0 };
+    struct home *home = mem_alloc(sizeof *home);
+    home_init(home);
+    for (int i = 0; i < 3; i++) {
+        struct record *prior = add_plain(&home->records, REC_PRIOR, sweep, 1);
+        prior->as.prior = (struct rec_prior){
+            .x = x, .x_len = ARRAY_LEN(x), .state = TRIAL_FINISHED, .value = i
+        };
+    }
+    add_sweep_state(&home->records, 1, SWEEP_PAUSED)->run_key = 1;
+    AUTO_JSON json_t *found = history(home, "digits");
+    const json_t *events = json_object_get(found, "events");
+    assert_int_equal(json_array_size(events), 3);
+    assert_string_equal(text_at(json_array_get(events, 1), "kind"), "PRIOR");
+    assert_int_equal(number_at(json_array_get(events, 1), "count"), 3);
+    home_fini(home);
+    mem_free(home);
+}
+
 /* The last eight whole lines, and of a long log only what its end holds. */
 static void test_the_end_of_a_log(void **state)
 {
@@ -171,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_events_of_a_trial),
         TEST(test_events_of_a_sweep),
+        TEST(test_imported_results_are_one_event),
         TEST(test_the_end_of_a_log),
         TEST(test_no_log_of_what_goes_well),
     };
