@@ -197,9 +197,12 @@ static enum err_code make_agent(const char *key_path_,
                             "this file lets the key's holder connect; remove it to "
                             "turn the holder away",
                             &file, err);
-        if (code != ERR_OK) {
-            IGNORE_ERR(remove(key_path_), "the first error is the one to tell");
-        }
+    }
+    /* Neither was there before: no half of a pair stays, not even one that was written
+     * and could not be made durable. */
+    if (code != ERR_OK) {
+        IGNORE_ERR(remove(key_path_), "the first error is the one to tell");
+        IGNORE_ERR(remove(pub_path), "as above");
     }
     keys_file_wipe(&file);
     return code;
