@@ -320,7 +320,7 @@ static void on_suggest(struct sim *sim, uint64_t life, uint64_t job)
     if (!coord->up || coord->life != life) {
         return;
     }
-    struct fx_suggest *ask = &coord->jobs.ptr[job];
+    const struct fx_suggest *ask = &coord->jobs.ptr[job];
     struct suggest_known known = engine_known(coord->engine, ask->sweep);
     struct suggest_answer answer;
     suggest_find(&known, ask, &answer);
@@ -328,8 +328,8 @@ static void on_suggest(struct sim *sim, uint64_t life, uint64_t job)
     event.as.suggested = suggest_answer_event(ask, &answer);
     step(sim, &event);
     suggest_answer_fini(&answer);
-    mem_free(ask->open);
-    ask->open = NULL;
+    /* The step may have asked for more, which moves the jobs. */
+    mem_free(mem_take(&coord->jobs.ptr[job].open));
     settle(sim);
 }
 
