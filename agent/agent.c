@@ -116,7 +116,8 @@ void agent_feed(struct agent *agent, struct agent_event *event)
 static void on_sweep_message(struct agent *agent, const Winnow__Sweep *message)
 {
     struct sweep_file *file = sweep_file_create(message, agent->samplers);
-    sweep_file_unref(map_u64_set(&agent->sweeps, file->sweep, file));
+    sweep_file_unref(
+        map_u64_set(&agent->sweeps, sweep_file_key(file->sweep, file->revision), file));
     if (file->error != NULL) {
         log_warn("sweep.unusable", "sweep=%u reason=\"%s\"", file->sweep, file->error);
     }

@@ -7,6 +7,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/vec.h"
 
 /* A deadline that is not set. */
 #define NEVER INT64_MAX
@@ -127,10 +128,11 @@ struct attempt {
 
 /* What is known of a sweep. */
 struct sweep_info {
-    struct agent_ev_sweep ev; /* error is owned */
-    bool known;               /* a Sweep message was heard */
-    struct list prefetched;   /* attempts that wait for a place */
-    struct list places;       /* ended attempts whose place nobody took */
+    /* Its files that were heard of, one a revision; `error` is owned. An edited sweep
+     * still has attempts of earlier revisions. */
+    VEC(struct agent_ev_sweep) files;
+    struct list prefetched; /* attempts that wait for a place */
+    struct list places;     /* ended attempts whose place nobody took */
 };
 
 enum shutdown_phase {

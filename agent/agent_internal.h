@@ -116,7 +116,7 @@ struct agent {
     char *io_buf;           /* OUTPUT_BUF_BYTES, for reading outputs */
     struct map_u64 trials;  /* serial → struct trial */
     struct map_str by_name; /* name → struct trial, while its program runs */
-    struct map_u64 sweeps;  /* sweep → struct sweep_file */
+    struct map_u64 sweeps;  /* sweep_file_key → struct sweep_file */
 
     struct poll_source listener;
     struct list clients;
@@ -180,6 +180,8 @@ void output_fini(struct output *output);
 struct sweep_file *sweep_file_create(const Winnow__Sweep *message,
                                      const struct sampler_registry *samplers) MUST_USE;
 void sweep_file_unref(struct sweep_file *file);
+/* Of one revision of a sweep's file, in agent.sweeps. */
+uint64_t sweep_file_key(uint32_t sweep, uint32_t revision);
 
 /* ---- trial_socket.c ---- */
 

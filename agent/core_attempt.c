@@ -188,19 +188,38 @@ void sweeps_fini(struct agent_core *core)
     void *value = NULL;
     while (map_u64_next(&core->sweeps, &pos, NULL, &value)) {
         struct sweep_info *info = value;
-        mem_free(mem_take(&info->ev.error));
+        for (size_t i = 0; i < info->files.len; i++) {
+            mem_free(mem_take(&info->files.ptr[i].error));
+        }
+        vec_fini(&info->files);
         mem_free(info);
     }
     map_u64_fini(&core->sweeps);
 }
 
+/* NULL when that revision was not heard of. */
+static struct agent_ev_sweep *sweep_file(const struct sweep_info *info,
+                                         uint32_t revision)
+{
+    for (size_t i = info->files.len; i > 0; i--) {
+        if (info->files.ptr[i - 1].revision == revision) {
+            return &info->files.ptr[i - 1];
+        }
+    }
+    return NULL;
+}
+
 void on_sweep(struct agent_core *core, const struct agent_ev_sweep *ev)
 {
     struct sweep_info *info = sweep_get(core, ev->sweep);
-    mem_free(mem_take(&info->ev.error));
-    info->ev = *ev;
-    info->ev.error = mem_strdup(ev->error);
-    info->known = true;
+    struct agent_ev_sweep *file = sweep_file(info, ev->revision);
+    if (file == NULL) {
+        vec_push(&info->files, ((struct agent_ev_sweep){ 0 }));
+        file = &info->files.ptr[info->files.len - 1];
+    }
+    mem_free(mem_take(&file->error));
+    *file = *ev;
+    file->error = mem_strdup(ev->error);
 }
 
 /* ---- starting ---------------------------------------------------------------------
@@ -235,19 +254,20 @@ static void start_ask(struct agent_core *core, const struct attempt *attempt)
 
 static void attempt_start(struct agent_core *core, struct attempt *attempt)
 {
-    struct sweep_info *sweep = sweep_get(core, attempt->key.sweep);
+    const struct agent_ev_sweep *file =
+        sweep_file(sweep_get(core, attempt->key.sweep), attempt->revision);
     queue_leave(core, attempt);
-    if (!sweep->known) {
+    if (file == NULL) {
         attempt_end_early(core, attempt, END_LOST, "no sweep file came before it");
         return;
     }
-    if (sweep->ev.error != NULL) {
-        attempt_end_early(core, attempt, END_FAILED, sweep->ev.error);
+    if (file->error != NULL) {
+        attempt_end_early(core, attempt, END_FAILED, file->error);
         return;
     }
-    attempt->grace_ms = sweep->ev.grace_ms;
-    attempt->limit_ms = sweep->ev.time_limit_ms;
-    attempt->memory_limited = sweep->ev.memory_limited;
+    attempt->grace_ms = file->grace_ms;
+    attempt->limit_ms = file->time_limit_ms;
+    attempt->memory_limited = file->memory_limited;
     attempt->launched = true;
     attempt_move(core, attempt, ATTEMPT_STARTING);
     start_ask(core, attempt);

@@ -67,6 +67,11 @@ struct sweep_file *sweep_file_create(const Winnow__Sweep *message,
     return file;
 }
 
+uint64_t sweep_file_key(uint32_t sweep, uint32_t revision)
+{
+    return (uint64_t)sweep << 32 | revision;
+}
+
 void sweep_file_unref(struct sweep_file *file)
 {
     if (file == NULL || --file->refs > 0) {

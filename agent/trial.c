@@ -169,9 +169,8 @@ static enum err_code
 launch_prepare(struct trial *trial, const struct agent_fx_start *start, struct err *err)
 {
     const struct sweep_spec *spec = trial->sweep->spec;
-    if (start->x_len != spec->space->len || trial->sweep->revision != start->revision) {
-        return err_set(err, ERR_STATE,
-                       "the trial belongs to another revision of the sweep file");
+    if (start->x_len != spec->space->len) {
+        return err_set(err, ERR_STATE, "the trial's values do not fit the sweep file");
     }
     AUTO_STRBUF struct strbuf params = STRBUF_INIT(JSON_BYTES_MAX);
     space_print_json(spec->space, start->x, &params);
@@ -291,7 +290,8 @@ static struct trial *trial_create(struct agent *agent,
 
 void trial_start(struct agent *agent, const struct agent_effect *effect)
 {
-    struct sweep_file *sweep = map_u64_get(&agent->sweeps, effect->key.sweep);
+    struct sweep_file *sweep = map_u64_get(
+        &agent->sweeps, sweep_file_key(effect->key.sweep, effect->as.start.revision));
     ASSERT(sweep != NULL); /* the core starts nothing of a sweep it was not told of */
     ASSERT(sweep->error == NULL);
     struct trial *trial = trial_create(agent, effect, sweep);

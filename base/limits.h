@@ -46,6 +46,8 @@
 #define ATTEMPTS_MAX 1000
 /* Trials and ranges of trials named in one `retry`. */
 #define RETRY_RANGES_MAX 64
+/* Versions of one sweep's file; all are kept in memory. */
+#define REVISIONS_MAX 1000
 /* Points tried first. */
 #define ENQUEUE_MAX 100000
 /* `forbid` expressions. */

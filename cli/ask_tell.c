@@ -61,7 +61,8 @@ struct ask_tell {
     char *sweep_id;
     /* what the last steps led to: */
     struct open_trial *assigned;
-    double *x; /* its point */
+    uint32_t revision; /* of the file, whose space … */
+    double *x;         /* … its point is in */
     enum err_code reply_code;
     char *reply;
 };
@@ -78,7 +79,7 @@ static void step(struct ask_tell *study, struct event event)
 
 static void suggest(struct ask_tell *study, const struct fx_suggest *ask)
 {
-    struct suggest_known known = engine_known(study->engine, ask->sweep);
+    struct suggest_known known = engine_known(study->engine, ask->sweep, ask->revision);
     struct suggest_answer answer;
     suggest_find(&known, ask, &answer);
     step(study, (struct event){ .kind = EV_SUGGESTED,
@@ -100,7 +101,9 @@ static void take_assign(struct ask_tell *study, const struct msg_assign *assign)
     trial->names = metric_names_create();
     map_u64_set(&study->open, assign->key.trial, trial);
     study->assigned = trial;
-    memcpy(study->x, assign->x, assign->x_len * sizeof *study->x);
+    study->revision = assign->revision;
+    mem_free(study->x);
+    study->x = mem_dup(assign->x, assign->x_len * sizeof *study->x);
 }
 
 static void take_message(struct ask_tell *study, const struct message *message)
@@ -175,7 +178,9 @@ static void answer_trial(struct ask_tell *study, struct strbuf *answers)
 {
     const struct attempt_key *key = &study->assigned->key;
     strbuf_addf(answers, "{\"trial\":%" PRIu32 ",\"params\":", key->trial);
-    space_print_json(study->spec->space, study->x, answers);
+    const struct sweep_spec *spec =
+        engine_revision_spec(study->engine, study->sweep, study->revision);
+    space_print_json(spec->space, study->x, answers);
     if (key->attempt > 1) {
         strbuf_addf(answers, ",\"attempt\":%" PRIu32, key->attempt);
     }
@@ -609,7 +614,6 @@ open_study(struct ask_tell *study, const struct ev_submit *submit, struct err *e
     }
     study->sweep_id = mem_strdup(id);
     study->spec = engine_spec(study->engine, study->sweep);
-    study->x = mem_alloc_array(study->spec->space->len, sizeof *study->x);
     say_hello(study);
     return ask_tell_commit(study, err);
 }

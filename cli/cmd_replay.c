@@ -69,11 +69,16 @@ static void put_agent(const struct log *log, json_t *row, const struct record *r
     }
 }
 
+static bool is_of_trial(enum record_kind kind)
+{
+    return kind != REC_SWEEP_CREATED && kind != REC_SWEEP_STATE
+           && kind != REC_SWEEP_EDITED;
+}
+
 static void log_add(struct log *log, const struct record *record)
 {
     json_t *row = json_object();
-    bool of_trial =
-        record->kind != REC_SWEEP_CREATED && record->kind != REC_SWEEP_STATE;
+    bool of_trial = is_of_trial(record->kind);
     json_put_i64(row, "time", record->time.ms);
     json_put_str(row, "kind", record_kind_name(record->kind));
     if (of_trial) {
@@ -148,7 +153,7 @@ static void keep_difference(void *ctx, const struct replay_difference *found)
         return;
     }
     json_t *row = json_object();
-    bool of_trial = found->kind != REC_SWEEP_CREATED && found->kind != REC_SWEEP_STATE;
+    bool of_trial = is_of_trial(found->kind);
     json_put_str(row, "what", replay_subject_name(found->subject));
     if (of_trial) {
         json_put_i64(row, "trial", found->key.trial);

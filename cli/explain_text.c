@@ -194,6 +194,9 @@ static void add_event(const json_t *event, const json_t *now, struct strbuf *out
         strbuf_adds(out, "submitted");
     } else if (text_is(event, "kind", "PRIOR")) {
         strbuf_addf(out, "%lld results imported", int_at(event, "count"));
+    } else if (text_is(event, "kind", "SWEEP_EDITED")) {
+        strbuf_addf(out, "edited, revision %lld", int_at(event, "revision"));
+        add_cause(event, out);
     } else if (text_is(event, "kind", "STOP_REQUESTED")) {
         strbuf_addf(out, "asked to stop, %s", text_at(event, "stop_reason"));
         add_cause(event, out);

@@ -145,6 +145,8 @@ static const char *steer_name(enum steer_verb verb)
         return "enqueue";
     case STEER_IMPORT:
         return "import";
+    case STEER_EDIT:
+        return "edit";
     case STEER_VERB_NR:
         break;
     }
@@ -175,6 +177,18 @@ static void retry_args(const struct steer_retry *retry, json_t *args)
     }
 }
 
+static void edit_args(const struct steer_edit *edit, json_t *args)
+{
+    json_put_str(args, "text", edit->text);
+    json_put_str(args, "source", edit->source);
+    json_put_i64(args, "revision", edit->revision);
+    json_put_bool(args, "resume", edit->resume);
+    json_put_bool(args, "dry_run", edit->dry_run);
+    if (edit->mlproject != NULL) {
+        json_put_str(args, "mlproject", edit->mlproject);
+    }
+}
+
 static json_t *steer_args(const struct ev_steer *steer)
 {
     json_t *args = json_object();
@@ -191,6 +205,9 @@ static json_t *steer_args(const struct ev_steer *steer)
         IGNORE_ERR(json_parse(steer->points, steer->points_len, &points, NULL),
                    "the engine says what is wrong with no points");
         json_put(args, "points", points != NULL ? points : json_array());
+    }
+    if (steer->verb == STEER_EDIT) {
+        edit_args(&steer->edit, args);
     }
     return args;
 }

@@ -133,16 +133,22 @@ void requests_steer(struct coordinator *c,
     coordinator_step(c, &event);
 }
 
+static enum err_code
+sweep_size_check(const char *text, const char *mlproject, struct err *err)
+{
+    size_t len = strlen(text) + (mlproject != NULL ? strlen(mlproject) : 0);
+    return len > COORDINATOR_SWEEP_BYTES_MAX
+               ? err_set(err, ERR_TOOBIG,
+                         "sweep file and MLproject have %zu bytes, limit %zu", len,
+                         COORDINATOR_SWEEP_BYTES_MAX)
+               : ERR_OK;
+}
+
 enum err_code requests_submit_check(const struct ev_submit *submit, struct err *err)
 {
-    size_t len = submit->text_len;
-    if (submit->mlproject != NULL) {
-        len += strlen(submit->mlproject);
-    }
-    if (len > COORDINATOR_SWEEP_BYTES_MAX) {
-        return err_set(err, ERR_TOOBIG,
-                       "sweep file and MLproject have %zu bytes, limit %zu", len,
-                       COORDINATOR_SWEEP_BYTES_MAX);
+    enum err_code code = sweep_size_check(submit->text, submit->mlproject, err);
+    if (code != ERR_OK) {
+        return code;
     }
     if (submit->directory[0] != '/' || strlen(submit->directory) > PATH_BYTES_MAX) {
         return err_set(err, ERR_INVALID, "directory: expected an absolute path");
@@ -330,6 +336,55 @@ static enum err_code on_import(const struct request *request, struct err *err)
     return on_points(request, STEER_IMPORT, err);
 }
 
+static enum err_code read_edit(json_t *args, struct steer_edit *edit, struct err *err)
+{
+    int64_t revision = 0;
+    enum err_code code = json_get_str(args, "text", "", &edit->text, err);
+    if (code == ERR_OK) {
+        code = json_opt_str(args, "source", "", &edit->source, err);
+    }
+    if (code == ERR_OK) {
+        code = json_opt_str(args, "mlproject", "", &edit->mlproject, err);
+    }
+    if (code == ERR_OK) {
+        code = json_opt_i64(args, "revision", "", &revision, err);
+    }
+    if (code == ERR_OK && u32_from_i64(revision, &edit->revision) != ERR_OK) {
+        code = err_set(err, ERR_INVALID, "revision: expected a number from 0");
+    }
+    if (code == ERR_OK) {
+        code = json_opt_bool(args, "resume", "", &edit->resume, err);
+    }
+    return code == ERR_OK ? json_opt_bool(args, "dry_run", "", &edit->dry_run, err)
+                          : code;
+}
+
+static enum err_code on_edit(const struct request *request, struct err *err)
+{
+    static const char *const KNOWN[] = { "sweep",  "cause",     "text",
+                                         "source", "mlproject", "revision",
+                                         "resume", "dry_run",   NULL };
+    json_t *args = request->args;
+    struct ev_steer ev = { .verb = STEER_EDIT,
+                           .cause = "edited by user",
+                           .edit.source = "sweep.yaml" };
+    enum err_code code = members_check(args, KNOWN, err);
+    if (code == ERR_OK) {
+        code = read_target(args, &ev, err);
+    }
+    if (code == ERR_OK) {
+        code = read_edit(args, &ev.edit, err);
+    }
+    if (code == ERR_OK) {
+        code = sweep_size_check(ev.edit.text, ev.edit.mlproject, err);
+    }
+    if (code == ERR_OK) {
+        struct pending pending = request_pending(request);
+        requests_steer(request->c, &ev, &pending);
+    }
+    return code;
+}
+
 static enum err_code on_pause(const struct request *request, struct err *err)
 {
     return steer(request, STEER_PAUSE, err);
@@ -402,9 +457,11 @@ static enum err_code on_query(const struct request *request, struct err *err)
     X(retry, on_retry)                                                                 \
     X(enqueue, on_enqueue)                                                             \
     X(import, on_import)                                                               \
+    X(edit, on_edit)                                                                   \
     X(explain, on_explain)                                                             \
     X(ls, on_query)                                                                    \
     X(show, on_query)                                                                  \
+    X(revisions, on_query)                                                             \
     X(trials, on_query)                                                                \
     X(best, on_query)                                                                  \
     X(runs, on_query)                                                                  \

@@ -14,8 +14,11 @@
  *            "step"?}, …]}  answered with the counts imported, outside, no_value
  *   retry    {"sweep": REF, "cause"?, "trials"?: [[first, last], …],
  *             "states"?: ["failed", …], "where"?: expression, "dry_run"?: bool}
+ *   edit     {"sweep": REF, "text": the whole new file, "source"?, "mlproject"?:
+ * (absent: as it is), "revision"?: that the text was made from, "resume"?: bool,
+ *             "dry_run"?: bool}
  *   explain  {"sweep": REF, "trial"?: number}   see coordinator/explain.h
- *   ls show trials best runs metrics log progress resolve history
+ *   ls show revisions trials best runs metrics log progress resolve history
  *            the look-ups of store/store.h, with its arguments and answers
  *
  * submit and the steering verbs are answered after the commit with

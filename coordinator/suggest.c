@@ -49,7 +49,7 @@ void suggest_start(struct coordinator *c, struct fx_suggest *fx)
     }
     struct suggestion *s = mem_alloc(sizeof *s);
     s->owner = c;
-    s->known = engine_known(c->engine, fx->sweep);
+    s->known = engine_known(c->engine, fx->sweep, fx->revision);
     s->asked = *fx;
     s->asked.open = mem_take(&fx->open);
     if (s->known.spec->sampler->immediate) {

@@ -88,6 +88,7 @@ trial_move(struct trial *trial, enum trial_state to, struct err *err)
     }
     if (trial->state == TRIAL_QUEUED) {
         past_unlink(trial);
+        sweep->queue_outside -= trial->outside != 0;
     }
     if (trial_state_is_final(to)) {
         past_destroy(trial->past);
@@ -100,6 +101,7 @@ trial_move(struct trial *trial, enum trial_state to, struct err *err)
     trial_count_end(trial);
     if (to == TRIAL_QUEUED) {
         list_add_head(&sweep->queue, &trial->queue_node);
+        sweep->queue_outside += trial->outside != 0;
     }
     return ERR_OK;
 }
@@ -118,36 +120,6 @@ static void trial_set_value(struct trial *trial, double value, int64_t step)
 }
 
 /* ---- live attempts and the room they take ---- */
-
-void agent_take_room(struct agent *agent, const struct attempt *attempt)
-{
-    const struct resources *need = &attempt->trial->sweep->spec->run.resources;
-    if (attempt->prefetch) {
-        agent->prefetched++;
-        return;
-    }
-    agent->used_slots++;
-    agent->used_cpus += need->cpus;
-    agent->used_memory += need->memory_bytes;
-    agent->used_gpus |= attempt->gpu_mask;
-}
-
-void agent_give_room(struct agent *agent, const struct attempt *attempt)
-{
-    const struct resources *need = &attempt->trial->sweep->spec->run.resources;
-    if (attempt->prefetch) {
-        ASSERT(agent->prefetched > 0);
-        agent->prefetched--;
-        return;
-    }
-    ASSERT(agent->used_slots > 0);
-    ASSERT(agent->used_cpus >= need->cpus);
-    ASSERT(agent->used_memory >= need->memory_bytes);
-    agent->used_slots--;
-    agent->used_cpus -= need->cpus;
-    agent->used_memory -= need->memory_bytes;
-    agent->used_gpus &= ~attempt->gpu_mask;
-}
 
 static void attempt_count(struct attempt *attempt)
 {
@@ -309,20 +281,13 @@ static enum err_code
 apply_sweep_created(struct engine *engine, const struct record *record, struct err *err)
 {
     const struct rec_sweep_created *created = &record->as.sweep_created;
-    struct sweep_spec_input input = {
-        .text = created->text,
-        .text_len = strlen(created->text),
-        .source = created->name,
-        .mlproject = created->mlproject,
-        .mlproject_len = created->mlproject != NULL ? strlen(created->mlproject) : 0,
-        .mlproject_source = "MLproject",
-        .samplers = engine->samplers,
-        .command_optional = true, /* it was checked when it was submitted */
-    };
     if (map_u64_has(&engine->sweeps, record->key.sweep)) {
         return err_set(err, ERR_CORRUPT, "sweep key %u is taken", record->key.sweep);
     }
     struct sweep_spec *spec = NULL;
+    struct sweep_spec_input input =
+        engine_spec_input(engine, created->name, created->text, created->mlproject);
+    input.command_optional = true; /* it was checked when it was submitted */
     enum err_code code = sweep_spec_parse(&input, &spec, err);
     if (code != ERR_OK) {
         return code;
@@ -331,19 +296,14 @@ apply_sweep_created(struct engine *engine, const struct record *record, struct e
     sweep->key = record->key.sweep;
     sweep->run_id = created->run_id;
     sweep->run_key = record->run_key;
-    sweep->text = mem_strdup(created->text);
-    sweep->mlproject = mem_strdup(created->mlproject);
     sweep->directory = mem_strdup(created->directory);
-    sweep->spec = spec;
-    sweep->trials_total = sweep_spec_trials(spec);
+    sweep_add_revision(sweep, created->text, created->mlproject, spec);
     sweep->state = SWEEP_RUNNING;
     sweep->running_since_ms = record->time.ms;
     list_init(&sweep->queue);
     list_init(&sweep->held);
     heap_init(&sweep->holds);
     map_str_init(&sweep->names);
-    history_init(&sweep->history, spec->space->len);
-    tried_init(&sweep->tried, spec->space->len);
     map_u64_set(&engine->sweeps, sweep->key, sweep);
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     vec_push(&engine->active, sweep);
@@ -404,6 +364,13 @@ apply_sweep_state(struct engine *engine, const struct record *record, struct err
     mem_free(sweep->cause);
     sweep->cause = mem_strdup(record->cause);
     return ERR_OK;
+}
+
+static enum err_code
+apply_edited(struct engine *engine, const struct record *record, struct err *err)
+{
+    struct sweep *sweep = need_sweep(engine, record, err);
+    return sweep != NULL ? apply_sweep_edited(engine, sweep, record, err) : ERR_CORRUPT;
 }
 
 static void apply_agent(struct engine *engine, const struct record *record)
@@ -474,6 +441,7 @@ apply_trial_created(struct engine *engine, const struct record *record, struct e
     size_t bytes = created->x_len * sizeof(double);
     struct trial *trial = mem_alloc(sizeof *trial + bytes);
     trial->sweep = sweep;
+    trial->revision = sweep_newest(sweep);
     trial->number = record->key.trial;
     trial->run_key = record->run_key;
     trial->state = TRIAL_QUEUED;
@@ -500,7 +468,9 @@ apply_assigned(struct engine *engine, const struct record *record, struct err *e
         return ERR_CORRUPT;
     }
     struct agent *agent = map_u64_get(&engine->agents, assigned->agent);
-    if (agent == NULL || trial->live != NULL
+    size_t revisions = trial->sweep->revisions.len;
+    if (agent == NULL || trial->live != NULL || assigned->revision == 0
+        || assigned->revision > revisions
         || record->key.attempt != trial->attempts + 1) {
         return err_set(err, ERR_CORRUPT, "attempt %u of trial %u cannot be assigned",
                        record->key.attempt, trial->number);
@@ -512,6 +482,7 @@ apply_assigned(struct engine *engine, const struct record *record, struct err *e
     struct attempt *attempt = mem_alloc(sizeof *attempt);
     attempt->trial = trial;
     attempt->agent = agent;
+    attempt->revision = trial->sweep->revisions.ptr[assigned->revision - 1];
     attempt->number = record->key.attempt;
     attempt->boot = assigned->boot;
     attempt->gpu_mask = assigned->gpu_mask;
@@ -634,6 +605,7 @@ apply_to_attempt(struct engine *engine, const struct record *record, struct err 
     case REC_SESSION:
     case REC_SWEEP_CREATED:
     case REC_SWEEP_STATE:
+    case REC_SWEEP_EDITED:
     case REC_AGENT:
     case REC_TRIAL_CREATED:
     case REC_ASSIGNED:
@@ -716,6 +688,8 @@ apply_kind(struct engine *engine, const struct record *record, struct err *err)
         return apply_sweep_created(engine, record, err);
     case REC_SWEEP_STATE:
         return apply_sweep_state(engine, record, err);
+    case REC_SWEEP_EDITED:
+        return apply_edited(engine, record, err);
     case REC_AGENT:
         apply_agent(engine, record);
         return ERR_OK;
@@ -791,11 +765,9 @@ void sweep_destroy(struct sweep *sweep)
     }
     vec_fini(&sweep->trials);
     map_str_fini(&sweep->names);
-    history_fini(&sweep->history);
-    tried_fini(&sweep->tried);
-    sweep_spec_destroy(sweep->spec);
-    mem_free(sweep->text);
-    mem_free(sweep->mlproject);
+    knowledge_destroy(sweep->known);
+    knowledge_destroy(sweep->lent);
+    sweep_free_revisions(sweep);
     mem_free(sweep->directory);
     mem_free(sweep->cause);
     mem_free(sweep);

@@ -119,7 +119,8 @@ struct message {
 
 struct fx_suggest {
     uint32_t sweep;
-    uint32_t first; /* number of the first trial */
+    uint32_t revision; /* of the sweep's file: engine_revision_spec */
+    uint32_t first;    /* number of the first trial */
     uint32_t count;
     uint64_t cursor;
     size_t history_len; /* rows of the history that count */

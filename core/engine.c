@@ -440,6 +440,14 @@ const struct sweep_spec *engine_spec(const struct engine *engine, uint32_t sweep
     return engine_sweep(engine, sweep)->spec;
 }
 
+const struct sweep_spec *
+engine_revision_spec(const struct engine *engine, uint32_t sweep, uint32_t revision)
+{
+    const struct sweep *found = engine_sweep(engine, sweep);
+    ASSERT(revision > 0 && revision <= found->revisions.len);
+    return found->revisions.ptr[revision - 1]->spec;
+}
+
 size_t engine_agents_connected(const struct engine *engine)
 {
     return map_u64_len(&engine->peers);

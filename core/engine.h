@@ -83,9 +83,11 @@ void engine_summary(const struct engine *engine,
  * the engine's life. */
 const struct sweep_spec *engine_spec(const struct engine *engine, uint32_t sweep);
 
-/* What the sweep's sampler may look at. Borrowed: valid and unchanged from FX_SUGGEST
- * to its EV_SUGGESTED, and for an engine that only replays until the next record. */
-struct suggest_known engine_known(struct engine *engine, uint32_t sweep);
+/* What the sweep's sampler may look at when FX_SUGGEST names this revision. Borrowed:
+ * valid and unchanged from FX_SUGGEST to its EV_SUGGESTED, and for an engine that only
+ * replays until the next record. */
+struct suggest_known
+engine_known(struct engine *engine, uint32_t sweep, uint32_t revision);
 
 /* The points of the trials below `before` that were open when the history had `rows`
  * rows, by number, with room for `room` more; *len_out of them. Owned by the caller.
@@ -99,6 +101,10 @@ double *engine_open_points(const struct engine *engine,
                            uint32_t sweep,
                            struct open_points_of of,
                            size_t *len_out);
+
+/* The same of one of its revisions, 1 ≤ revision ≤ the newest. */
+const struct sweep_spec *
+engine_revision_spec(const struct engine *engine, uint32_t sweep, uint32_t revision);
 
 /* Agents that are connected now, and attempts assigned to all agents. */
 size_t engine_agents_connected(const struct engine *engine);

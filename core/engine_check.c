@@ -12,7 +12,7 @@ struct recount {
     uint32_t counts[TRIAL_STATE_NR];
     uint32_t live, occupying;
     uint32_t retried_open, retried_queued;
-    uint32_t held;
+    uint32_t held, queue_outside;
 };
 
 static void check_attempt(const struct engine *engine, const struct attempt *attempt)
@@ -20,6 +20,7 @@ static void check_attempt(const struct engine *engine, const struct attempt *att
     const struct trial *trial = attempt->trial;
     ASSERT(trial->live == attempt);
     ASSERT(attempt->number == trial->attempts);
+    ASSERT(attempt->revision->number >= trial->revision->number);
     ASSERT(attempt->boot <= attempt->agent->boot);
     ASSERT(list_node_is_linked(&attempt->agent_node));
     ASSERT(map_u64_get(&engine->agents, attempt->agent->key) == attempt->agent);
@@ -56,6 +57,7 @@ static void check_trial(const struct engine *engine,
     if (trial->state == TRIAL_FINISHED) {
         ASSERT(trial->has_value);
     }
+    recount->queue_outside += trial->state == TRIAL_QUEUED && trial->outside != 0;
     if (trial->live != NULL) {
         check_attempt(engine, trial->live);
         if (!trial->live->suspect) {
@@ -77,6 +79,8 @@ static void check_sweep(const struct engine *engine, const struct sweep *sweep)
     for (size_t state = 0; state < TRIAL_STATE_NR; state++) {
         ASSERT(recount.counts[state] == sweep->counts[state]);
     }
+    ASSERT(recount.queue_outside == sweep->queue_outside);
+    ASSERT(sweep->revisions.len > 0 && sweep->spec == sweep_newest(sweep)->spec);
     ASSERT(sweep->queue.len + sweep->held.len == sweep->counts[TRIAL_QUEUED]);
     ASSERT(recount.held == sweep->held.len);
     ASSERT(sweep->holds.len == sweep->held.len);
@@ -93,6 +97,8 @@ static void check_agent(const struct engine *engine, const struct agent *agent)
     uint32_t slots = 0;
     uint32_t prefetched = 0;
     uint64_t gpus = 0;
+    uint64_t cpus = 0;
+    uint64_t memory = 0;
     LIST_FOREACH (node, &agent->attempts) {
         const struct attempt *attempt = container_of(node, struct attempt, agent_node);
         ASSERT(attempt->agent == agent);
@@ -104,10 +110,14 @@ static void check_agent(const struct engine *engine, const struct agent *agent)
             continue;
         }
         slots++;
+        cpus += attempt->revision->spec->run.resources.cpus;
+        memory += attempt->revision->spec->run.resources.memory_bytes;
         ASSERT((gpus & attempt->gpu_mask) == 0);
         gpus |= attempt->gpu_mask;
     }
     ASSERT(agent->used_slots == slots);
+    ASSERT(agent->used_cpus == cpus);
+    ASSERT(agent->used_memory == memory);
     ASSERT(agent->prefetched == prefetched);
     ASSERT(agent->used_gpus == gpus);
     ASSERT(agent->expected == heap_node_is_queued(&agent->lease_node));

@@ -22,6 +22,20 @@ struct agent;
 struct sweep;
 struct trial;
 
+/* Cause of a sweep's end when its sampler has no more points. */
+#define SWEEP_CAUSE_TRIED "every point tried"
+
+/* One version of a sweep's file; all are kept, numbered from 1. Once made only
+ * `runs_as` changes. */
+struct revision {
+    uint32_t number;
+    char *text, *mlproject;
+    struct sweep_spec *spec;
+    /* The newest revision in whose space points have the same layout: trials created
+     * under this one are given out with that one's file. */
+    const struct revision *runs_as;
+};
+
 /* The objective's points as one attempt reported them. NaN points are counted but never
  * are min or max. */
 struct objective_seen {
@@ -35,6 +49,7 @@ struct objective_seen {
 struct attempt {
     struct trial *trial;
     struct agent *agent;
+    const struct revision *revision; /* whose file it was given out with */
     uint32_t number;
     uint64_t boot; /* of the agent process it was given to */
     bool started;
@@ -77,8 +92,11 @@ struct past {
 
 struct trial {
     struct sweep *sweep;
+    const struct revision *revision; /* whose space x is a point of */
     uint32_t number;
     uint32_t attempts; /* given out so far; the newest one's number */
+    uint32_t outside;  /* the newest space does not allow its point: since which
+                          revision; 0: it does */
     enum trial_state state;
     uint16_t retries[RETRY_CAUSE_NR]; /* attempts that ended so and counted */
     bool has_value;
@@ -90,15 +108,26 @@ struct trial {
     struct attempt *live;        /* NULL: none */
     struct past *past;           /* NULL: nothing counted yet, or it has ended */
     struct list_node queue_node; /* linked while queued, in sweep.queue or sweep.held */
-    double x[];                  /* internal values, spec->space->len */
+    double x[];                  /* internal values in its revision's space */
+};
+
+/* What samplers may learn from, as points of one revision's space. */
+struct knowledge {
+    const struct revision *revision;
+    struct history history; /* ends of trials in their order */
+    struct tried tried;     /* points of the first tried_upto trials; empty when
+                               duplicates are allowed */
+    size_t tried_upto;
+    size_t tried_rows; /* of the history, looked at for imported points */
 };
 
 struct sweep {
     uint32_t key;
     struct run_id run_id;
     uint64_t run_key;
-    char *text, *mlproject, *directory;
-    struct sweep_spec *spec;
+    char *directory;
+    VEC(struct revision *) revisions; /* index = number - 1 */
+    const struct sweep_spec *spec;    /* of the newest */
     uint64_t trials_total; /* sweep_spec_trials, which may count many cells */
     enum sweep_state state;
     char *cause; /* why it is in this state; NULL: none */
@@ -110,6 +139,7 @@ struct sweep {
     struct list queue;                  /* queued trials in order of assignment */
     struct list held;                   /* queued trials whose back-off is not over */
     struct heap holds;                  /* their pasts, by the end of it */
+    uint32_t queue_outside;             /* of both, those with trial.outside set */
     uint32_t occupying;                 /* live attempts that hold a slot */
     uint32_t live;                      /* live attempts that are not suspect */
     uint64_t cursor;                    /* sampler's, after the last created trial */
@@ -118,19 +148,16 @@ struct sweep {
     uint32_t retried_queued;            /* … and queued */
     uint32_t ended_since, failed_since; /* trials that ended since it was resumed */
     struct trial *best;                 /* NULL: none finished with a value */
-    struct history history;             /* ends of trials in their order */
+    struct knowledge *known;            /* in the newest space */
     struct map_str names;               /* metric names reported so far, bounded */
     int64_t elapsed_ms;                 /* time running, up to running_since */
     int64_t running_since_ms;           /* wall clock; 0: not running */
     /* not recorded: */
-    struct tried tried; /* points of the first tried_upto trials; empty when duplicates
-                           are allowed */
-    size_t tried_upto;
-    size_t tried_rows; /* rows of the history that were looked at for imported points */
-    bool suggesting;   /* FX_SUGGEST is out, the history is frozen */
-    bool exhausted;    /* the sampler has no more points */
-    bool rest_told;    /* FX_SWEEP_ENDED was sent for this state */
-    bool blocked;      /* sched.c: no agent has room for it this round */
+    struct knowledge *lent; /* what FX_SUGGEST reads since an edit made a new one */
+    bool suggesting;        /* FX_SUGGEST is out, the history is frozen */
+    bool exhausted;         /* the sampler has no more points */
+    bool rest_told;         /* FX_SWEEP_ENDED was sent for this state */
+    bool blocked;           /* sched.c: no agent has room for it this round */
 };
 
 struct agent {
@@ -151,7 +178,7 @@ struct agent {
     uint64_t used_memory, used_gpus;
     struct mono seen;            /* last word from it */
     struct heap_node lease_node; /* in engine.leases while expected */
-    struct map_u64 sweeps_sent;  /* sweep keys sent over this connection */
+    struct map_u64 sweeps_sent;  /* sweep << 32 | revision sent over this connection */
 };
 
 struct engine {
@@ -209,6 +236,27 @@ void past_print(const struct trial *trial,
 void engine_resume_holds(struct engine *engine);
 /* Trials whose back-off is over may be given out. */
 void engine_release_holds(struct engine *engine);
+
+/* ---- apply_edit.c: revisions ---- */
+
+/* For sweep_spec_parse; borrows the texts. */
+struct sweep_spec_input engine_spec_input(const struct engine *engine,
+                                          const char *source,
+                                          const char *text,
+                                          const char *mlproject);
+/* Makes it the sweep's newest; copies the texts, takes the spec. */
+void sweep_add_revision(struct sweep *sweep,
+                        const char *text,
+                        const char *mlproject,
+                        struct sweep_spec *spec);
+const struct revision *sweep_newest(const struct sweep *sweep);
+void sweep_free_revisions(struct sweep *sweep);
+/* REC_SWEEP_EDITED. */
+MUST_USE
+enum err_code apply_sweep_edited(const struct engine *engine,
+                                 struct sweep *sweep,
+                                 const struct record *record,
+                                 struct err *err);
 
 /* ---- engine.c: finding and sending ---- */
 
@@ -299,6 +347,15 @@ void engine_set_sweep_state(struct engine *engine,
                             struct effects *effects);
 /* Time a coordinator ran the sweep, up to the engine's present. */
 int64_t sweep_elapsed_ms(const struct engine *engine, const struct sweep *sweep);
+/* True when the budget, the target or the time is used up, whatever the state is. */
+bool sweep_is_used_up(const struct engine *engine,
+                      const struct sweep *sweep,
+                      const char **why_out);
+/* Asks all attempts of the sweep that have not begun to come back. */
+void engine_recall_sweep(struct engine *engine,
+                         struct sweep *sweep,
+                         const char *cause,
+                         struct effects *effects);
 /* True when no more trials may be begun, whatever happens to those under way. Trials
  * that the user asked for again are run nevertheless. */
 bool sweep_is_over(const struct engine *engine,
@@ -332,10 +389,14 @@ void sweep_learn_prior(struct sweep *sweep, const struct rec_prior *prior);
 /* Adds the trial's present state to its sweep's history: apply.c, after it ended or was
  * given back. */
 void sweep_learn(struct sweep *sweep, const struct trial *trial);
+/* apply_edit.c: what is known, in the space of the newest revision. */
+void sweep_learn_again(struct sweep *sweep);
+/* NULL is fine. */
+void knowledge_destroy(struct knowledge *known);
 
 /* ---- engine_retry.c ---- */
 
-/* An ended sweep runs again for trials that the user asks for. */
+/* The sweep runs again because the user asks for it. */
 void engine_reopen_sweep(struct engine *engine,
                          const struct sweep *sweep,
                          const char *cause,
@@ -353,6 +414,14 @@ void engine_on_points(struct engine *engine,
                       struct sweep *sweep,
                       const struct event *event,
                       struct effects *effects);
+
+/* ---- engine_edit.c ---- */
+
+/* STEER_EDIT of this sweep. */
+void engine_on_edit(struct engine *engine,
+                    struct sweep *sweep,
+                    const struct event *event,
+                    struct effects *effects);
 
 /* ---- sched.c ---- */
 

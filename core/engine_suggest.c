@@ -15,20 +15,105 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "core/engine_internal.h"
+#include "core/space_map.h"
 
 /* ---- what is known ---- */
 
-void sweep_learn(struct sweep *sweep, const struct trial *trial)
+/* The trial's point in the space of `known`; false when it is not one there. */
+static bool
+point_in(const struct knowledge *known, const struct trial *trial, double *x_out)
 {
-    bool maximize = sweep->spec->objective.goal == GOAL_MAX;
-    bool counts = trial->has_value
-                  && (trial->state == TRIAL_FINISHED || trial->state == TRIAL_PRUNED);
+    const struct space *space = known->revision->spec->space;
+    if (trial->revision == known->revision) {
+        memcpy(x_out, trial->x, space->len * sizeof *x_out);
+        return true;
+    }
+    return space_map_point(trial->revision->spec->space, space, trial->x, x_out);
+}
+
+/* A row whose point is none of the space says nothing but that its trial ended. */
+static void forget(struct history_row *row, double *x, size_t dims)
+{
+    row->loss = (double)NAN;
+    row->step = 0;
+    for (size_t i = 0; i < dims; i++) {
+        x[i] = (double)NAN;
+    }
+}
+
+/* Adds a row; x is room for a point of that space. */
+static void learn(struct knowledge *known,
+                  const struct trial *trial,
+                  enum trial_state state,
+                  double *x)
+{
+    bool maximize = known->revision->spec->objective.goal == GOAL_MAX;
+    bool counts =
+        trial->has_value && (state == TRIAL_FINISHED || state == TRIAL_PRUNED);
     double value = maximize ? -trial->value : trial->value;
     struct history_row row = { .trial = trial->number,
-                               .state = trial->state,
+                               .state = state,
                                .loss = counts ? value : (double)NAN,
                                .step = counts ? trial->step : 0 };
-    history_add(&sweep->history, row, trial->x);
+    if (!point_in(known, trial, x)) {
+        forget(&row, x, known->history.dims);
+    }
+    history_add(&known->history, row, x);
+}
+
+void sweep_learn(struct sweep *sweep, const struct trial *trial)
+{
+    AUTO_FREE double *x = mem_alloc_array(sweep->spec->space->len, sizeof *x);
+    learn(sweep->known, trial, trial->state, x);
+}
+
+void knowledge_destroy(struct knowledge *known)
+{
+    if (known != NULL) {
+        history_fini(&known->history);
+        tried_fini(&known->tried);
+        mem_free(known);
+    }
+}
+
+/* Row by row, so that numbers of rows keep their meaning. */
+static void learn_rows(const struct sweep *sweep,
+                       const struct history *old,
+                       const struct space *old_space,
+                       struct knowledge *known)
+{
+    const struct space *space = known->revision->spec->space;
+    AUTO_FREE double *x = mem_alloc_array(space->len, sizeof *x);
+    AUTO_FREE double *x_old = mem_alloc_array(old->dims, sizeof *x_old);
+    for (size_t i = 0; i < history_total(old); i++) {
+        struct history_row row = history_row_at(old, i, x_old);
+        if (row.trial != HISTORY_PRIOR) {
+            learn(known, sweep->trials.ptr[row.trial], row.state, x);
+            continue;
+        }
+        if (!space_map_point(old_space, space, x_old, x)) {
+            forget(&row, x, space->len);
+        }
+        history_add(&known->history, row, x);
+    }
+}
+
+void sweep_learn_again(struct sweep *sweep)
+{
+    struct knowledge *old = sweep->known;
+    struct knowledge *known = mem_alloc(sizeof *known);
+    known->revision = sweep_newest(sweep);
+    history_init(&known->history, known->revision->spec->space->len);
+    tried_init(&known->tried, known->revision->spec->space->len);
+    if (old != NULL) {
+        learn_rows(sweep, &old->history, old->revision->spec->space, known);
+    }
+    sweep->known = known;
+    if (sweep->suggesting && sweep->lent == NULL) {
+        sweep->lent = old; /* until the answer comes */
+    } else {
+        knowledge_destroy(old);
+    }
 }
 
 void sweep_learn_prior(struct sweep *sweep, const struct rec_prior *prior)
@@ -38,55 +123,59 @@ void sweep_learn_prior(struct sweep *sweep, const struct rec_prior *prior)
                                .state = prior->state,
                                .loss = maximize ? -prior->value : prior->value,
                                .step = prior->step };
-    history_add(&sweep->history, row, prior->x);
+    history_add(&sweep->known->history, row, prior->x);
 }
 
 /* Imported points are tried too. */
-static void catch_up_prior(struct sweep *sweep)
+static void catch_up_prior(struct knowledge *known, double *x)
 {
-    const struct history *history = &sweep->history;
-    AUTO_FREE double *x = mem_alloc_array(history->dims, sizeof *x);
-    for (; sweep->tried_rows < history->len; sweep->tried_rows++) {
-        if (history->trial[sweep->tried_rows] != HISTORY_PRIOR) {
+    const struct history *history = &known->history;
+    for (; known->tried_rows < history->len; known->tried_rows++) {
+        if (history->trial[known->tried_rows] != HISTORY_PRIOR) {
             continue;
         }
-        for (size_t i = 0; i < history->dims; i++) {
-            x[i] = history->x[i][sweep->tried_rows];
-        }
-        tried_add_prior(&sweep->tried, x);
+        (void)history_row_at(history, known->tried_rows, x);
+        tried_add_prior(&known->tried, x);
     }
 }
 
 /* Brings the tried points up to the trials that exist. Not done when a trial is made:
  * a sampler may be reading them then. */
-static void catch_up(struct sweep *sweep)
+static void catch_up(const struct sweep *sweep, struct knowledge *known)
 {
-    while (sweep->tried_upto < sweep->trials.len) {
-        const struct trial *trial = sweep->trials.ptr[sweep->tried_upto++];
-        tried_add(&sweep->tried, trial->x, trial->number);
+    AUTO_FREE double *x = mem_alloc_array(known->history.dims, sizeof *x);
+    while (known->tried_upto < sweep->trials.len) {
+        const struct trial *trial = sweep->trials.ptr[known->tried_upto++];
+        if (point_in(known, trial, x)) {
+            tried_add(&known->tried, x, trial->number);
+        }
     }
-    catch_up_prior(sweep);
+    catch_up_prior(known, x);
 }
 
-struct suggest_known engine_known(struct engine *engine, uint32_t key)
+struct suggest_known
+engine_known(struct engine *engine, uint32_t key, uint32_t revision)
 {
     struct sweep *sweep = engine_sweep(engine, key);
     ASSERT(sweep != NULL);
-    if (!sweep->history.frozen && sweep->spec->avoid_duplicates) {
-        catch_up(sweep);
+    bool edited = revision != sweep->revisions.len;
+    struct knowledge *known = edited ? sweep->lent : sweep->known;
+    ASSERT(known != NULL && known->revision->number == revision);
+    const struct sweep_spec *spec = known->revision->spec;
+    if (!known->history.frozen && spec->avoid_duplicates) {
+        catch_up(sweep, known);
     }
-    return (struct suggest_known){ .spec = sweep->spec,
-                                   .history = &sweep->history,
-                                   .tried = sweep->spec->avoid_duplicates
-                                                ? &sweep->tried
-                                                : NULL };
+    return (struct suggest_known){ .spec = spec,
+                                   .history = &known->history,
+                                   .tried =
+                                       spec->avoid_duplicates ? &known->tried : NULL };
 }
 
 /* Which of the trials below `before` were open when the history had so many rows: the
  * present states, with the later rows taken back. */
 static bool *open_flags(const struct sweep *sweep, size_t rows, uint32_t before)
 {
-    const struct history *history = &sweep->history;
+    const struct history *history = &sweep->known->history;
     bool *open = mem_alloc_array(before, sizeof *open);
     for (uint32_t i = 0; i < before; i++) {
         open[i] = !trial_state_is_final(sweep->trials.ptr[i]->state);
@@ -114,14 +203,14 @@ double *engine_open_points(const struct engine *engine,
         len += open[i] ? 1u : 0u;
     }
     double *points = mem_alloc_array((len + of.room) * dims, sizeof *points);
-    *len_out = len;
     len = 0;
     for (uint32_t i = 0; i < of.before; i++) {
-        if (open[i]) {
-            memcpy(points + len++ * dims, sweep->trials.ptr[i]->x,
-                   dims * sizeof *points);
+        if (open[i]
+            && point_in(sweep->known, sweep->trials.ptr[i], points + len * dims)) {
+            len++;
         }
     }
+    *len_out = len;
     return points;
 }
 
@@ -134,10 +223,11 @@ void engine_ask_sampler(struct engine *engine,
 {
     ASSERT(!sweep->suggesting && count > 0);
     struct fx_suggest ask = { .sweep = sweep->key,
+                              .revision = sweep_newest(sweep)->number,
                               .first = (uint32_t)sweep->trials.len,
                               .count = count,
                               .cursor = sweep->cursor,
-                              .history_len = sweep->history.len };
+                              .history_len = sweep->known->history.len };
     if (sweep->spec->sampler->learns) {
         ask.open = engine_open_points(engine, sweep->key,
                                       (struct open_points_of){ .rows = ask.history_len,
@@ -145,9 +235,10 @@ void engine_ask_sampler(struct engine *engine,
                                                                .room = count },
                                       &ask.open_len);
     }
-    (void)engine_known(engine, sweep->key); /* catches up before the sampler reads */
+    (void)engine_known(engine, sweep->key,
+                       ask.revision); /* catches up before the sampler reads */
     sweep->suggesting = true;
-    history_freeze(&sweep->history);
+    history_freeze(&sweep->known->history);
     struct effect effect = { .kind = FX_SUGGEST, .as.suggest = ask };
     vec_push(&effects->list, effect);
 }
@@ -215,7 +306,12 @@ void engine_on_suggested(struct engine *engine,
         return;
     }
     sweep->suggesting = false;
-    history_thaw(&sweep->history);
+    if (sweep->lent != NULL) {
+        knowledge_destroy(sweep->lent);
+        sweep->lent = NULL;
+        return; /* it was asked before an edit */
+    }
+    history_thaw(&sweep->known->history);
     if (sweep->state != SWEEP_RUNNING || suggested->first != sweep->trials.len) {
         return; /* asked again when it is wanted again */
     }

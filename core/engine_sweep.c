@@ -95,27 +95,40 @@ static bool target_reached(const struct sweep *sweep)
                                 sweep->best->value);
 }
 
+static bool time_used_up(const struct engine *engine, const struct sweep *sweep)
+{
+    int64_t budget_ms = sweep->spec->budget.time_ms;
+    return budget_ms > 0 && sweep_elapsed_ms(engine, sweep) >= budget_ms;
+}
+
+bool sweep_is_used_up(const struct engine *engine,
+                      const struct sweep *sweep,
+                      const char **why_out)
+{
+    const struct budget *budget = &sweep->spec->budget;
+    uint32_t done = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED];
+    *why_out = NULL;
+    if (target_reached(sweep)) {
+        *why_out = "target reached";
+    } else if (time_used_up(engine, sweep)) {
+        *why_out = "time budget used up";
+    } else if (budget->trials > 0 && done >= budget->trials) {
+        *why_out = "trial budget used up";
+    }
+    return *why_out != NULL;
+}
+
 bool sweep_is_over(const struct engine *engine,
                    const struct sweep *sweep,
                    const char **why_out)
 {
-    const struct budget *budget = &sweep->spec->budget;
-    uint32_t done = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED];
-    const char *why = NULL;
-    if (sweep_state_is_final(sweep->state)) {
-        why = "";
-    } else if (target_reached(sweep)) {
-        why = "target reached";
-    } else if (budget->time_ms > 0
-               && sweep_elapsed_ms(engine, sweep) >= budget->time_ms) {
-        why = "time budget used up";
-    } else if (budget->trials > 0 && done >= budget->trials) {
-        why = "trial budget used up";
-    }
+    const char *why = "";
+    bool over =
+        sweep_state_is_final(sweep->state) || sweep_is_used_up(engine, sweep, &why);
     if (why_out != NULL) {
         *why_out = why;
     }
-    return why != NULL;
+    return over;
 }
 
 /* ---- bringing a sweep to rest ---- */
@@ -184,6 +197,14 @@ static void stop_live(struct engine *engine,
     }
 }
 
+void engine_recall_sweep(struct engine *engine,
+                         struct sweep *sweep,
+                         const char *cause,
+                         struct effects *effects)
+{
+    stop_live(engine, sweep, STOP_RECALLED, true, cause, effects);
+}
+
 static void tell_rest(struct sweep *sweep, struct effects *effects)
 {
     if (sweep->rest_told) {
@@ -217,13 +238,35 @@ static void wind_down(struct engine *engine,
 }
 
 static void
+cancel_outside(struct engine *engine, struct list *list, struct effects *effects)
+{
+    LIST_FOREACH_SAFE (node, next, list) {
+        struct trial *trial = container_of(node, struct trial, queue_node);
+        if (trial->outside != 0) {
+            AUTO_FREE char *cause =
+                mem_printf("outside the space since revision %u", trial->outside);
+            cancel_trial(engine, trial, cause, effects);
+        }
+    }
+}
+
+/* What waits at an agent takes over a place there, so the number would stay. */
+static bool above_parallel(const struct sweep *sweep)
+{
+    uint32_t parallel = sweep->spec->run.parallel;
+    return parallel > 0 && sweep->occupying > parallel;
+}
+
+static void
 reconcile_running(struct engine *engine, struct sweep *sweep, struct effects *effects)
 {
     const char *why = NULL;
-    if (sweep_is_over(engine, sweep, &why)) {
-        wind_down(engine, sweep, why, false, effects);
+    if (sweep_is_used_up(engine, sweep, &why)) {
+        /* More can run than the budget has only after it was lowered: they may end. */
+        bool drain = !target_reached(sweep) && !time_used_up(engine, sweep);
+        wind_down(engine, sweep, why, drain, effects);
     } else if (sweep_wants(engine, sweep) == 0 && sweep->exhausted) {
-        why = "every point tried";
+        why = SWEEP_CAUSE_TRIED;
     }
     if (why != NULL && sweep->live == 0 && sweep->counts[TRIAL_QUEUED] == 0) {
         engine_set_sweep_state(engine, sweep, SWEEP_FINISHED, why, effects);
@@ -233,6 +276,10 @@ reconcile_running(struct engine *engine, struct sweep *sweep, struct effects *ef
 static void
 reconcile_sweep(struct engine *engine, struct sweep *sweep, struct effects *effects)
 {
+    if (sweep->queue_outside > 0) { /* an edited space does not allow their points */
+        cancel_outside(engine, &sweep->queue, effects);
+        cancel_outside(engine, &sweep->held, effects);
+    }
     if (sweep->state == SWEEP_RUNNING) {
         reconcile_running(engine, sweep, effects);
     }
@@ -240,6 +287,10 @@ reconcile_sweep(struct engine *engine, struct sweep *sweep, struct effects *effe
         wind_down(engine, sweep, sweep->cause, sweep->drain, effects);
     } else if (sweep->state == SWEEP_PAUSED && sweep->live > sweep->occupying) {
         stop_live(engine, sweep, STOP_RECALLED, true, "sweep paused", effects);
+    }
+    if (above_parallel(sweep) && sweep->live > sweep->occupying) {
+        stop_live(engine, sweep, STOP_RECALLED, true, "more run than run.parallel",
+                  effects);
     }
     bool rests = sweep_state_is_final(sweep->state)
                  || (sweep->state == SWEEP_PAUSED && !sweep->paused_by_user);
@@ -328,9 +379,11 @@ static void submit_again(struct engine *engine,
     if (sweep_spec_diff(sweep->spec, spec, &keys) > 0) {
         engine_reply(
             effects, token, ERR_EXISTS,
-            mem_printf("sweep '%s' is unfinished and its file differs in %s; give back "
-                       "the old values to go on with it, or --new for another sweep",
-                       spec->name, strbuf_cstr(&keys)));
+            mem_printf(
+                "sweep '%s' is unfinished and its file differs in %s; change the "
+                "sweep with winnow edit, give back the old values, or start "
+                "another one with --new",
+                spec->name, strbuf_cstr(&keys)));
         return;
     }
     if (sweep->state == SWEEP_PAUSED) {
@@ -403,6 +456,7 @@ static enum sweep_state steer_target(enum steer_verb verb)
     case STEER_RETRY:
     case STEER_ENQUEUE:
     case STEER_IMPORT:
+    case STEER_EDIT:
     case STEER_VERB_NR:
         break;
     }
@@ -426,6 +480,10 @@ void engine_on_steer(struct engine *engine,
     }
     if (steer->verb == STEER_ENQUEUE || steer->verb == STEER_IMPORT) {
         engine_on_points(engine, sweep, event, effects);
+        return;
+    }
+    if (steer->verb == STEER_EDIT) {
+        engine_on_edit(engine, sweep, event, effects);
         return;
     }
     enum sweep_state to = steer_target(steer->verb);

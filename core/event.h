@@ -109,6 +109,7 @@ enum steer_verb {
     STEER_RETRY,
     STEER_ENQUEUE,
     STEER_IMPORT,
+    STEER_EDIT,
     STEER_VERB_NR
 };
 
@@ -127,6 +128,16 @@ struct steer_retry {
     bool dry_run;      /* only say which */
 };
 
+/* The sweep's new file, for STEER_EDIT. */
+struct steer_edit {
+    const char *text;      /* the whole file */
+    const char *source;    /* its name, for messages */
+    const char *mlproject; /* NULL: the MLproject file stays as it is */
+    uint32_t revision;     /* the text was made from this one; 0: not said */
+    bool resume;           /* a sweep that is paused, stopped or failed runs again */
+    bool dry_run;          /* only say what would happen */
+};
+
 struct ev_steer {
     enum steer_verb verb;
     const char *sweep;        /* id, unique prefix, name (the newest) or "last" */
@@ -137,15 +148,16 @@ struct ev_steer {
      * STEER_IMPORT: results from elsewhere, {"params", "value", "state"?, "step"?}. */
     const char *points;
     size_t points_len;
+    struct steer_edit edit; /* STEER_EDIT */
 };
 
 struct event {
     enum event_kind kind;
     struct mono now;
     struct wall wall;
-    uint64_t peer; /* connection the message came from; 0: none */
-    uint64_t
-        token; /* EV_SUBMIT, EV_STEER: named again in FX_REPLY; 0: no reply wanted */
+    uint64_t peer;  /* connection the message came from; 0: none */
+    uint64_t token; /* EV_SUBMIT, EV_STEER: named again in FX_REPLY; 0: no
+                       reply wanted */
     union {
         struct ev_hello hello;
         struct ev_report report;

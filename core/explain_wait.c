@@ -56,9 +56,10 @@ bool why_over(const struct asking *ask)
             mem_printf("the sweep is %s%s%s", sweep_state_name(sweep->state),
                        sweep->cause != NULL ? ": " : "",
                        sweep->cause != NULL ? sweep->cause : ""),
-            mem_strdup(sweep->state == SWEEP_FINISHED
-                           ? "a new sweep: winnow run FILE, with a larger budget"
-                           : "a new sweep: winnow run FILE"));
+            mem_printf("%s: winnow edit %s; or a new sweep: winnow run FILE",
+                       sweep->state == SWEEP_FINISHED ? "a larger budget"
+                                                      : "going on with --resume",
+                       ask->name));
     return true;
 }
 

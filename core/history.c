@@ -96,6 +96,25 @@ void history_thaw(struct history *history)
     history->waiting_len = 0;
 }
 
+struct history_row
+history_row_at(const struct history *history, size_t i, double *x_out)
+{
+    const struct history *h = history;
+    ASSERT(i < history_total(h));
+    if (i >= h->len) {
+        size_t at = i - h->len;
+        memcpy(x_out, h->waiting_x + at * h->dims, h->dims * sizeof *x_out);
+        return h->waiting[at];
+    }
+    for (size_t dim = 0; dim < h->dims; dim++) {
+        x_out[dim] = h->x[dim][i];
+    }
+    return (struct history_row){ .trial = h->trial[i],
+                                 .state = (enum trial_state)h->state[i],
+                                 .loss = h->loss[i],
+                                 .step = h->step[i] };
+}
+
 size_t history_total(const struct history *history)
 {
     return history->len + history->waiting_len;

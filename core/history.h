@@ -7,6 +7,10 @@
  * when it was created before the one asked for and its newest row among the first n, if
  * any, is TRIAL_QUEUED (given back by a retry).
  *
+ * A history belongs to one space. When a sweep's space is edited it gets a new history
+ * with as many rows; those whose points do not exist in the new space keep trial and
+ * state and lose point and loss.
+ *
  * While a sampler reads a history on another thread it is frozen: rows that come then
  * wait and are added by history_thaw. Not otherwise thread-safe.
  */
@@ -56,6 +60,10 @@ void history_add(struct history *history, struct history_row row, const double *
 /* Nothing changes between these two but what waits. */
 void history_freeze(struct history *history);
 void history_thaw(struct history *history);
+
+/* The i-th of all rows, those that wait included; its point goes to x_out. */
+struct history_row
+history_row_at(const struct history *history, size_t i, double *x_out);
 
 /* Rows including those that wait. */
 size_t history_total(const struct history *history);

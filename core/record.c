@@ -110,12 +110,22 @@ static void pack_sweep_created(struct packer *packer, struct rec_sweep_created *
     pack_text(packer, &created->directory);
 }
 
+static void pack_sweep_edited(struct packer *packer, struct rec_sweep_edited *edited)
+{
+    pack_text(packer, &edited->text);
+    pack_text(packer, &edited->mlproject);
+    pack_notes(packer, &edited->tags, edited->tags_len);
+}
+
 static void pack_record(struct packer *packer, struct record *record)
 {
     pack_text(packer, &record->cause);
     switch (record->kind) {
     case REC_SWEEP_CREATED:
         pack_sweep_created(packer, &record->as.sweep_created);
+        return;
+    case REC_SWEEP_EDITED:
+        pack_sweep_edited(packer, &record->as.sweep_edited);
         return;
     case REC_AGENT:
         pack_text(packer, &record->as.agent.id);

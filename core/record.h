@@ -45,7 +45,8 @@
     X(NOTES, 14) /* params and tags logged by the trial's program */                   \
     X(LOG, 15)                                                                         \
     X(MARK, 16)                                                                        \
-    X(PRIOR, 20) /* a result from elsewhere that the sampler may learn from */
+    X(SWEEP_EDITED, 17) /* its file was changed: a new revision; cause: the keys */    \
+    X(PRIOR, 20)        /* a result from elsewhere that the sampler may learn from */
 
 #define RECORD_ENUM(suffix, number) REC_##suffix = (number),
 enum record_kind {
@@ -75,6 +76,17 @@ struct rec_sweep_state {
     enum sweep_state state;
     bool by_user; /* steered, not decided by the engine */
     bool drain;   /* stopped: attempts that run may end by themselves */
+};
+
+/* A new revision of the sweep's file. */
+struct rec_sweep_edited {
+    uint32_t revision;           /* from 2, without gaps */
+    const char *text;            /* the whole file */
+    const char *mlproject;       /* MLproject file's text, NULL when there is none */
+    uint64_t cursor;             /* sampler's, for the next suggestion */
+    uint32_t enqueued_used;      /* points at the head of its list that were created */
+    const struct rec_note *tags; /* that differ from before; value NULL: removed */
+    size_t tags_len;
 };
 
 struct rec_agent {
@@ -110,6 +122,7 @@ struct rec_assigned {
     uint64_t boot;
     uint64_t gpu_mask; /* bit i: device index i */
     bool prefetch;
+    uint32_t revision; /* of the sweep's file it is to run with */
 };
 
 struct rec_started {
@@ -194,6 +207,7 @@ struct record {
     union {
         struct rec_sweep_created sweep_created;
         struct rec_sweep_state sweep_state;
+        struct rec_sweep_edited sweep_edited;
         struct rec_agent agent;
         struct rec_trial_created trial_created;
         struct rec_assigned assigned;

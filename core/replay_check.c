@@ -33,6 +33,7 @@ struct replay_check {
     bool misfit;                   /* a record did not fit: the engine hears no more */
     uint32_t sweep;                /* key; 0: its record has not come yet */
     const struct sweep_spec *spec; /* of the engine; NULL: not known or not readable */
+    uint32_t revision;             /* of the sweep's file, whose spec this is */
     uint64_t cursor;               /* stored with the trial before */
     size_t enqueued_used;          /* points of the file's list that were created */
     struct replay_summary summary;
@@ -180,8 +181,10 @@ static void check_enqueued(struct replay_check *check, const struct record *reco
 static void check_suggested(struct replay_check *check, const struct record *record)
 {
     const struct sweep_spec *spec = check->spec;
-    struct suggest_known known = engine_known(check->engine, check->sweep);
+    struct suggest_known known =
+        engine_known(check->engine, check->sweep, check->revision);
     struct fx_suggest ask = { .sweep = check->sweep,
+                              .revision = check->revision,
                               .first = record->key.trial,
                               .count = 1,
                               .cursor = check->cursor,
@@ -273,6 +276,18 @@ static bool apply(struct replay_check *check, const struct record *record)
     return false;
 }
 
+/* What later suggestions are derived from. */
+static void
+take_edit(struct replay_check *check, const struct rec_sweep_edited *edited, bool fits)
+{
+    if (fits) {
+        check->spec = engine_spec(check->engine, check->sweep);
+        check->revision = edited->revision;
+    }
+    check->cursor = edited->cursor;
+    check->enqueued_used = edited->enqueued_used;
+}
+
 void replay_check_record(struct replay_check *check, const struct record *record)
 {
     bool first = begins(check, record);
@@ -286,6 +301,10 @@ void replay_check_record(struct replay_check *check, const struct record *record
     bool fits = apply(check, record);
     if (first && fits && !check->misfit) {
         check->spec = engine_spec(check->engine, check->sweep);
+        check->revision = 1;
+    }
+    if (record->kind == REC_SWEEP_EDITED) {
+        take_edit(check, &record->as.sweep_edited, fits && !check->misfit);
     }
     if (fits) {
         check_decision(check, record);

@@ -76,9 +76,24 @@ static uint64_t at_most(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static struct trial *queue_head(const struct sweep *sweep)
+{
+    struct list_node *node = list_first(&sweep->queue);
+    ASSERT(node != NULL);
+    return container_of(node, struct trial, queue_node);
+}
+
+/* What the next attempt of the sweep needs. */
+static const struct resources *next_needs(const struct sweep *sweep)
+{
+    return list_is_empty(&sweep->queue)
+               ? &sweep->spec->run.resources
+               : &queue_head(sweep)->revision->runs_as->spec->run.resources;
+}
+
 uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
 {
-    const struct resources *need = &sweep->spec->run.resources;
+    const struct resources *need = next_needs(sweep);
     if (agent->only_sweep != 0) {
         return agent->only_sweep == sweep->key && agent->peer != 0 ? agent->wanted : 0;
     }
@@ -104,6 +119,36 @@ uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
         room = at_most(room, gpus_in(agent->gpu_mask & ~agent->used_gpus) / need->gpus);
     }
     return room;
+}
+
+void agent_take_room(struct agent *agent, const struct attempt *attempt)
+{
+    const struct resources *need = &attempt->revision->spec->run.resources;
+    if (attempt->prefetch) {
+        agent->prefetched++;
+        return;
+    }
+    agent->used_slots++;
+    agent->used_cpus += need->cpus;
+    agent->used_memory += need->memory_bytes;
+    agent->used_gpus |= attempt->gpu_mask;
+}
+
+void agent_give_room(struct agent *agent, const struct attempt *attempt)
+{
+    const struct resources *need = &attempt->revision->spec->run.resources;
+    if (attempt->prefetch) {
+        ASSERT(agent->prefetched > 0);
+        agent->prefetched--;
+        return;
+    }
+    ASSERT(agent->used_slots > 0);
+    ASSERT(agent->used_cpus >= need->cpus);
+    ASSERT(agent->used_memory >= need->memory_bytes);
+    agent->used_slots--;
+    agent->used_cpus -= need->cpus;
+    agent->used_memory -= need->memory_bytes;
+    agent->used_gpus &= ~attempt->gpu_mask;
 }
 
 /* The lowest n free devices; the caller knows that there are as many. */
@@ -139,20 +184,23 @@ static struct agent *emptiest(const struct engine *engine, const struct sweep *s
 
 /* ---- assigning ---- */
 
-static void
-send_sweep(struct agent *agent, const struct sweep *sweep, struct effects *effects)
+static void send_sweep(struct agent *agent,
+                       const struct sweep *sweep,
+                       const struct revision *revision,
+                       struct effects *effects)
 {
-    if (map_u64_has(&agent->sweeps_sent, sweep->key)) {
+    uint64_t key = (uint64_t)sweep->key << 32 | revision->number;
+    if (map_u64_has(&agent->sweeps_sent, key)) {
         return;
     }
-    map_u64_set(&agent->sweeps_sent, sweep->key, agent);
+    map_u64_set(&agent->sweeps_sent, key, agent);
     struct message message = { .kind = TO_AGENT_SWEEP,
                                .as.sweep = { .sweep = sweep->key,
-                                             .revision = 1,
+                                             .revision = revision->number,
                                              .sweep_id = sweep->run_id.hex,
                                              .name = sweep->spec->name,
-                                             .spec = sweep->text,
-                                             .mlproject = sweep->mlproject,
+                                             .spec = revision->text,
+                                             .mlproject = revision->mlproject,
                                              .directory = sweep->directory } };
     engine_send(effects, agent->peer, message);
 }
@@ -161,16 +209,17 @@ void engine_send_assign(const struct attempt *attempt, struct effects *effects)
 {
     const struct trial *trial = attempt->trial;
     const struct sweep *sweep = trial->sweep;
-    send_sweep(attempt->agent, sweep, effects);
+    const struct revision *revision = attempt->revision;
+    send_sweep(attempt->agent, sweep, revision, effects);
     struct message message = { .kind = TO_AGENT_ASSIGN,
                                .as.assign = { .key = attempt_key_of(attempt),
                                               .run_id = run_id_of_trial(&sweep->run_id,
                                                                         trial->number),
                                               .x = trial->x,
-                                              .x_len = sweep->spec->space->len,
+                                              .x_len = revision->spec->space->len,
                                               .gpu_mask = attempt->gpu_mask,
                                               .prefetch = attempt->prefetch,
-                                              .revision = 1 } };
+                                              .revision = revision->number } };
     engine_send(effects, attempt->agent->peer, message);
 }
 
@@ -207,6 +256,7 @@ static void assign(struct engine *engine,
         give_up(engine, trial, effects);
         return;
     }
+    const struct revision *revision = trial->revision->runs_as;
     bool on_demand = agent->only_sweep != 0;
     if (on_demand) {
         agent->wanted--;
@@ -222,18 +272,22 @@ static void assign(struct engine *engine,
                          .gpu_mask =
                              on_demand
                                  ? 0
-                                 : pick_gpus(agent,
-                                             trial->sweep->spec->run.resources.gpus),
-                         .prefetch = prefetch },
+                                 : pick_gpus(agent, revision->spec->run.resources.gpus),
+                         .prefetch = prefetch,
+                         .revision = revision->number },
     };
     engine_emit(engine, effects, &record);
     ASSERT(trial->live != NULL);
     engine_send_assign(trial->live, effects);
 }
 
-static struct trial *queue_head(const struct sweep *sweep)
+/* Queued trials can be more than the budget has left only after it was lowered. */
+static bool head_is_in_budget(const struct sweep *sweep)
 {
-    return container_of(list_first(&sweep->queue), struct trial, queue_node);
+    uint32_t budget = sweep->spec->budget.trials;
+    uint32_t begun = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED]
+                     + sweep->counts[TRIAL_RUNNING];
+    return budget == 0 || begun < budget || queue_head(sweep)->retried;
 }
 
 /* The sweep with a queued trial that occupies the fewest slots and is not blocked. */
@@ -243,7 +297,8 @@ static struct sweep *neediest(const struct engine *engine)
     for (size_t i = 0; i < engine->active.len; i++) {
         struct sweep *sweep = engine->active.ptr[i];
         if (sweep->blocked || list_is_empty(&sweep->queue)
-            || !sweep_may_run(engine, sweep) || !sweep_below_parallel(sweep)) {
+            || !sweep_may_run(engine, sweep) || !sweep_below_parallel(sweep)
+            || !head_is_in_budget(sweep)) {
             continue;
         }
         if (best == NULL || sweep->occupying < best->occupying) {
@@ -295,14 +350,25 @@ static bool may_prefetch(const struct sweep *sweep)
            && (parallel == 0 || sweep->occupying <= parallel);
 }
 
-/* Attempts of the sweep that run at the agent, less those that wait there already. */
+static bool same_needs(const struct resources *a, const struct resources *b)
+{
+    return a->cpus == b->cpus && a->gpus == b->gpus
+           && a->memory_bytes == b->memory_bytes;
+}
+
+/* Attempts of the sweep that run at the agent, less those that wait there already. One
+ * that waits takes over the room of whichever ends first, so all must need the same. */
 static uint32_t prefetch_room(const struct agent *agent, const struct sweep *sweep)
 {
     uint32_t running = 0;
     uint32_t waiting = 0;
+    const struct resources *need = next_needs(sweep);
     LIST_FOREACH (node, &agent->attempts) {
         const struct attempt *attempt = container_of(node, struct attempt, agent_node);
         if (attempt->trial->sweep == sweep && !attempt->suspect) {
+            if (!same_needs(&attempt->revision->spec->run.resources, need)) {
+                return 0;
+            }
             waiting += attempt->prefetch ? 1u : 0u;
             running += attempt->prefetch ? 0u : 1u;
         }
@@ -322,9 +388,10 @@ fill_prefetch(struct engine *engine, struct sweep *sweep, struct effects *effect
             continue;
         }
         uint32_t room = prefetch_room(agent, sweep);
+        const struct resources *need = next_needs(sweep);
         /* A trial that is given up instead may have paused the sweep. */
-        for (;
-             room > 0 && !list_is_empty(&sweep->queue) && sweep_may_run(engine, sweep);
+        for (; room > 0 && !list_is_empty(&sweep->queue) && sweep_may_run(engine, sweep)
+               && head_is_in_budget(sweep) && same_needs(next_needs(sweep), need);
              room--) {
             assign(engine, queue_head(sweep), agent, true, effects);
         }

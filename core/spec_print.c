@@ -142,8 +142,9 @@ static void put_choice(const struct param *param, struct strbuf *out)
     }
 }
 
-static void put_space(const struct space *space, struct strbuf *out)
+void sweep_spec_print_space(const struct sweep_spec *spec, struct strbuf *out)
 {
+    const struct space *space = spec->space;
     strbuf_adds(out, "space:\n");
     for (size_t i = 0; i < space->len; i++) {
         const struct param *param = &space->params[i];
@@ -264,7 +265,7 @@ static void put_point(const struct space *space, const double *x, struct strbuf 
     strbuf_adds(out, "}\n");
 }
 
-static void put_lists(const struct sweep_spec *spec, struct strbuf *out)
+void sweep_spec_print_enqueue(const struct sweep_spec *spec, struct strbuf *out)
 {
     if (spec->enqueued_len > 0) {
         strbuf_adds(out, "enqueue:\n");
@@ -272,6 +273,10 @@ static void put_lists(const struct sweep_spec *spec, struct strbuf *out)
     for (size_t i = 0; i < spec->enqueued_len; i++) {
         put_point(spec->space, &spec->enqueued[i * spec->space->len], out);
     }
+}
+
+static void put_tags(const struct sweep_spec *spec, struct strbuf *out)
+{
     if (spec->tags_len > 0) {
         strbuf_adds(out, "tags:\n");
     }
@@ -306,11 +311,12 @@ void sweep_spec_print(const struct sweep_spec *spec, struct strbuf *out)
     put_text(spec->objective.metric, out);
     strbuf_addf(out, ", goal: %s, read: %s}\n", goal_name(spec->objective.goal),
                 objective_read_name(spec->objective.read));
-    put_space(spec->space, out);
+    sweep_spec_print_space(spec, out);
     put_search(spec, out);
     strbuf_adds(out, "stop: {pruner: none}\n");
     put_budget(&spec->budget, out);
     put_run(&spec->run, out);
     put_metrics(spec, out);
-    put_lists(spec, out);
+    sweep_spec_print_enqueue(spec, out);
+    put_tags(spec, out);
 }

@@ -149,6 +149,10 @@ void sweep_spec_destroy(struct sweep_spec *spec);
  * bytes, and parsing the print gives an equal spec. */
 void sweep_spec_print(const struct sweep_spec *spec, struct strbuf *out);
 
+/* Appends just `space` and `forbid` of that print, or just `enqueue`. */
+void sweep_spec_print_space(const struct sweep_spec *spec, struct strbuf *out);
+void sweep_spec_print_enqueue(const struct sweep_spec *spec, struct strbuf *out);
+
 /* Appends the dotted keys in which a and b differ ("budget.trials, space.C"), and
  * returns how many there are; 0 means the same sweep. */
 size_t sweep_spec_diff(const struct sweep_spec *a,

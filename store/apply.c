@@ -140,6 +140,7 @@ apply_record(struct store *store, const struct record *record, struct err *err)
     case REC_SESSION:
     case REC_SWEEP_CREATED:
     case REC_SWEEP_STATE:
+    case REC_SWEEP_EDITED:
     case REC_AGENT:
     case REC_TRIAL_CREATED:
     case REC_ASSIGNED:
@@ -163,6 +164,9 @@ apply_record(struct store *store, const struct record *record, struct err *err)
     }
     if (record->kind == REC_SWEEP_STATE) {
         return sweeps_state(store, record, err);
+    }
+    if (record->kind == REC_SWEEP_EDITED) {
+        return sweeps_edited(store, record, err);
     }
     if (record->kind == REC_AGENT) {
         return agents_put(store, record, err);

@@ -34,6 +34,13 @@ static const struct {
     { "sweeps without their run: sweep",
       "SELECT s.id FROM sweeps s LEFT JOIN runs r ON r.id = s.run AND r.kind = 1"
       " WHERE r.id IS NULL" },
+    { "sweeps whose file is not their newest revision: sweep",
+      "SELECT s.id FROM sweeps s LEFT JOIN (SELECT sweep, max(revision) AS last,"
+      " count(*) AS n FROM sweep_revisions GROUP BY sweep) m ON m.sweep = s.id"
+      " LEFT JOIN sweep_revisions v ON v.sweep = s.id AND v.revision = m.last"
+      " WHERE v.text IS NOT s.text OR v.mlproject IS NOT s.mlproject OR m.n <> m.last"
+      " OR m.n <> (SELECT count(*) FROM events e WHERE e.sweep = s.id AND e.kind IN"
+      " (2, 17))" },
     { "attempts that ended more than once: run",
       "SELECT run FROM events WHERE kind = 11 GROUP BY run, attempt"
       " HAVING count(*) > 1" },

@@ -7,9 +7,12 @@
  *   SESSION         -            -       -          -            -      -
  *   SWEEP_CREATED   -            -       -          tags         -      strings
  *   SWEEP_STATE     sweep state  -       -          -            -      -
+ *   SWEEP_EDITED    -            -       revision   tags         -      cursor, points
+ *                                                                       used, strings
  *   AGENT           -            -       boot       pid          -      slots, id, host
  *   TRIAL_CREATED   -            -       cursor     history      -      x (doubles)
- *   ASSIGNED        -            -       boot       gpu mask     -      -
+ *   ASSIGNED        -            -       boot       gpu mask     -      revision,
+ *                                                                       unless it is 1
  *   STARTED         -            -       time (ms)  pid          -      -
  *   STOP_REQUESTED  -            reason  -          -            -      -
  *   PRIOR           trial state  -       step       -            value  x (doubles)
@@ -71,6 +74,22 @@ static void put_sweep(const struct rec_sweep_created *sweep,
     }
 }
 
+static void put_edited(const struct rec_sweep_edited *edited,
+                       struct event_row *row,
+                       struct strbuf *blob)
+{
+    row->number = edited->revision;
+    row->number2 = edited->tags_len;
+    blob_put_u64(blob, edited->cursor);
+    blob_put_u64(blob, edited->enqueued_used);
+    blob_put_str(blob, edited->text);
+    blob_put_str(blob, edited->mlproject);
+    for (size_t i = 0; i < edited->tags_len; i++) {
+        blob_put_str(blob, edited->tags[i].name);
+        blob_put_str(blob, edited->tags[i].value);
+    }
+}
+
 static void
 put_agent(const struct rec_agent *agent, struct event_row *row, struct strbuf *blob)
 {
@@ -114,6 +133,9 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
         row->flags = flag(record->as.sweep_state.by_user, EVENT_BY_USER)
                      | flag(record->as.sweep_state.drain, EVENT_DRAIN);
         return;
+    case REC_SWEEP_EDITED:
+        put_edited(&record->as.sweep_edited, row, blob);
+        return;
     case REC_AGENT:
         put_agent(&record->as.agent, row, blob);
         return;
@@ -129,6 +151,9 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
         row->flags = flag(record->as.assigned.prefetch, EVENT_PREFETCH);
         row->number = record->as.assigned.boot;
         row->number2 = record->as.assigned.gpu_mask;
+        if (record->as.assigned.revision != 1) {
+            blob_put_u64(blob, record->as.assigned.revision);
+        }
         return;
     case REC_STARTED:
         row->number = (uint64_t)record->as.started.time_ms;
@@ -227,6 +252,19 @@ static bool has_flag(struct stmt *row, enum event_flags bit)
     return (col_u32(row, COL_FLAGS) & (uint32_t)bit) != 0;
 }
 
+static void
+get_tags(struct blob_reader *in, uint64_t len, struct event_scratch *scratch)
+{
+    vec_reset(&scratch->tags);
+    for (uint64_t i = 0; i < len && !in->bad; i++) {
+        struct rec_note tag = { .is_tag = true };
+        tag.name = blob_get_str(in);
+        tag.value = blob_get_str(in);
+        in->bad = in->bad || tag.name == NULL;
+        vec_push(&scratch->tags, tag);
+    }
+}
+
 static void get_sweep(struct stmt *row,
                       struct blob_reader *in,
                       struct event_scratch *scratch,
@@ -244,17 +282,38 @@ static void get_sweep(struct stmt *row,
     out->text = blob_get_str(in);
     out->mlproject = blob_get_str(in);
     out->directory = blob_get_str(in);
-    uint64_t tags = col_u64(row, COL_NUMBER2);
-    vec_reset(&scratch->tags);
-    for (uint64_t i = 0; i < tags && !in->bad; i++) {
-        struct rec_note tag = { .is_tag = true };
-        tag.name = blob_get_str(in);
-        tag.value = blob_get_str(in);
-        in->bad = in->bad || tag.name == NULL;
-        vec_push(&scratch->tags, tag);
-    }
+    get_tags(in, col_u64(row, COL_NUMBER2), scratch);
     out->tags = scratch->tags.ptr;
     out->tags_len = scratch->tags.len;
+}
+
+static void get_edited(struct stmt *row,
+                       struct blob_reader *in,
+                       struct event_scratch *scratch,
+                       struct rec_sweep_edited *out)
+{
+    out->revision = col_u32(row, COL_NUMBER);
+    out->cursor = blob_get_u64(in);
+    uint64_t used = blob_get_u64(in);
+    out->enqueued_used = (uint32_t)used;
+    out->text = blob_get_str(in);
+    out->mlproject = blob_get_str(in);
+    in->bad = in->bad || out->text == NULL || used > ENQUEUE_MAX;
+    get_tags(in, col_u64(row, COL_NUMBER2), scratch);
+    out->tags = scratch->tags.ptr;
+    out->tags_len = scratch->tags.len;
+}
+
+static void
+get_assigned(struct stmt *row, struct blob_reader *in, struct rec_assigned *out)
+{
+    out->agent = col_u32(row, COL_AGENT);
+    out->boot = col_u64(row, COL_NUMBER);
+    out->gpu_mask = col_u64(row, COL_NUMBER2);
+    out->prefetch = has_flag(row, EVENT_PREFETCH);
+    uint64_t revision = in->len > 0 ? blob_get_u64(in) : 1;
+    out->revision = (uint32_t)revision;
+    in->bad = in->bad || revision > REVISIONS_MAX;
 }
 
 static void get_agent(struct stmt *row, struct blob_reader *in, struct rec_agent *out)
@@ -339,6 +398,9 @@ static bool get_body(struct stmt *row,
         out->as.sweep_state.by_user = has_flag(row, EVENT_BY_USER);
         out->as.sweep_state.drain = has_flag(row, EVENT_DRAIN);
         return state < SWEEP_STATE_NR;
+    case REC_SWEEP_EDITED:
+        get_edited(row, in, scratch, &out->as.sweep_edited);
+        return true;
     case REC_AGENT:
         get_agent(row, in, &out->as.agent);
         return true;
@@ -346,10 +408,7 @@ static bool get_body(struct stmt *row,
         get_trial(row, in, scratch, &out->as.trial_created);
         return true;
     case REC_ASSIGNED:
-        out->as.assigned.agent = col_u32(row, COL_AGENT);
-        out->as.assigned.boot = col_u64(row, COL_NUMBER);
-        out->as.assigned.gpu_mask = col_u64(row, COL_NUMBER2);
-        out->as.assigned.prefetch = has_flag(row, EVENT_PREFETCH);
+        get_assigned(row, in, &out->as.assigned);
         return true;
     case REC_STARTED:
         out->as.started.time_ms = col_i64(row, COL_NUMBER);

@@ -16,9 +16,12 @@
 
 extern const unsigned char migration_0001_initial[];
 extern const size_t migration_0001_initial_len;
+extern const unsigned char migration_0002_sweep_revisions[];
+extern const size_t migration_0002_sweep_revisions_len;
 
 static const unsigned char *const migrations[] = {
     migration_0001_initial,
+    migration_0002_sweep_revisions,
 };
 
 /* One row of code_names. */

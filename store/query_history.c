@@ -42,6 +42,7 @@ static const char *state_set_by(const struct record *record)
     case REC_TRIAL_STATE:
         return trial_state_name(record->as.trial_state.state);
     case REC_SESSION:
+    case REC_SWEEP_EDITED:
     case REC_AGENT:
     case REC_STARTED:
     case REC_STOP_REQUESTED:
@@ -85,6 +86,8 @@ static void put_details(json_t *event, struct stmt *row, const struct record *re
     } else if (record->kind == REC_STOP_REQUESTED) {
         json_put_str(event, "stop_reason",
                      stop_reason_name(record->as.stop_requested.reason));
+    } else if (record->kind == REC_SWEEP_EDITED) {
+        json_put_i64(event, "revision", record->as.sweep_edited.revision);
     } else if (record->kind == REC_SWEEP_STATE) {
         json_put_bool(event, "by_user", record->as.sweep_state.by_user);
     } else if (record->kind == REC_PRIOR) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* query_sweeps.c – `ls`, `progress`, `show` and `resolve`.
+/* query_sweeps.c – `ls`, `progress`, `show`, `revisions` and `resolve`.
  * Knows the JSON shape of a sweep. Counts of trials are one pass over the sweep's runs.
  */
 #include "store/reader.h"
@@ -27,6 +27,7 @@ enum sweep_column {
     COL_END,
     COL_DIRECTORY,
     COL_TEXT,
+    COL_REVISION,
 };
 
 /* Columns of SQL_SWEEP_COUNTS after the six counts. */
@@ -148,6 +149,7 @@ static enum err_code one_sweep(struct store_reader *reader,
     if (code == ERR_OK && details) {
         put_col_text(sweep, "directory", row, COL_DIRECTORY);
         put_col_text(sweep, "text", row, COL_TEXT);
+        put_col_i64(sweep, "revision", row, COL_REVISION);
         code = put_tags(reader, sweep, run, err);
     }
     stmt_end(row);
@@ -212,6 +214,40 @@ enum err_code query_show(struct store_reader *reader,
         return run_show(reader, &ref, result_out, err);
     }
     return err_set(err, ERR_CORRUPT, "run '%s' is of an unknown kind", text);
+}
+
+enum err_code query_revisions(struct store_reader *reader,
+                              const json_t *args,
+                              json_t **result_out,
+                              struct err *err)
+{
+    const char *text = NULL;
+    AUTO_REF struct ref ref = { 0 };
+    AUTO_JSON json_t *revisions = json_array();
+    enum err_code code = arg_ref(args, "sweep", &text, err);
+    if (code == ERR_OK) {
+        code = ref_find_sweep(reader, text, &ref, err);
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    struct stmt *row = stmt_use(&reader->db, SQL_SWEEP_REVISIONS);
+    bind_u64(row, ref.run);
+    bool more = false;
+    code = stmt_row(row, &more, err);
+    while (code == ERR_OK && more) {
+        json_t *revision = json_object();
+        json_push(revisions, revision);
+        put_col_i64(revision, "revision", row, 0);
+        put_col_i64(revision, "time", row, 1);
+        put_col_text(revision, "changed", row, 2);
+        put_col_text(revision, "text", row, 3);
+        code = stmt_row(row, &more, err);
+    }
+    if (code == ERR_OK) {
+        *result_out = json_incref(revisions);
+    }
+    return code;
 }
 
 static const char *kind_name(enum run_kind kind)

@@ -25,6 +25,7 @@ struct verb {
 static const struct verb verbs[] = {
     { "ls", query_ls, { NULL } },
     { "show", query_show, { "ref" } },
+    { "revisions", query_revisions, { "sweep" } },
     { "trials", query_trials, { "sweep", "state", "limit", "offset" } },
     { "best", query_best, { "sweep" } },
     { "runs", query_runs, { "sweep", "parent", "limit", "offset" } },

@@ -61,6 +61,10 @@ enum err_code query_show(struct store_reader *reader,
                          const json_t *args,
                          json_t **result_out,
                          struct err *err) MUST_USE;
+enum err_code query_revisions(struct store_reader *reader,
+                              const json_t *args,
+                              json_t **result_out,
+                              struct err *err) MUST_USE;
 enum err_code query_resolve(struct store_reader *reader,
                             const json_t *args,
                             json_t **result_out,

@@ -136,7 +136,7 @@ static void note_attempt(struct run_change *run,
 void runs_note(struct batch *batch, const struct record *record)
 {
     if (record->run_key == 0 || record->kind == REC_SWEEP_CREATED
-        || record->kind == REC_SWEEP_STATE) {
+        || record->kind == REC_SWEEP_STATE || record->kind == REC_SWEEP_EDITED) {
         return;
     }
     struct run_change *run = runs_change(batch, record->run_key);

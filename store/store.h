@@ -103,6 +103,7 @@ enum err_code store_reader_replay(struct store_reader *reader,
  *
  *   ls       {}                                array of sweeps, newest first
  *   show     {"ref": REF}                      sweep or trial with attempts_list
+ *   revisions {"sweep": REF}                   its files, oldest first
  *   trials   {"sweep": REF, "state"?: NAME, "limit"?: N, "offset"?: N}
  *   best     {"sweep": REF}                    one trial; ERR_NOTFOUND when none
  *   runs     {"sweep"?: REF, "parent"?: REF, "limit"?: N, "offset"?: N}

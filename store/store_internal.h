@@ -219,6 +219,9 @@ struct sweep_ref {
 enum err_code sweeps_insert(struct store *store,
                             const struct record *record,
                             struct err *err) MUST_USE;
+enum err_code sweeps_edited(struct store *store,
+                            const struct record *record,
+                            struct err *err) MUST_USE;
 enum err_code sweeps_state(struct store *store,
                            const struct record *record,
                            struct err *err) MUST_USE;

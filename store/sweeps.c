@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sweeps.c – sweeps: their row, their run, and the writer's cache from key to run.
- * Knows REC_SWEEP_CREATED and REC_SWEEP_STATE. Does not know trials.
+ * Knows REC_SWEEP_CREATED, REC_SWEEP_STATE and REC_SWEEP_EDITED. Does not know trials.
  */
 #include "store/store_internal.h"
 
@@ -47,24 +47,46 @@ insert_run(struct store *store, const struct record *record, struct err *err)
     return stmt_run(stmt, err);
 }
 
-static enum err_code
-insert_tags(struct store *store, const struct record *record, struct err *err)
+/* Sets each tag of the run; one without a value is removed. */
+static enum err_code put_sweep_tags(struct store *store,
+                                    uint64_t run,
+                                    const struct rec_note *tags,
+                                    size_t len,
+                                    struct err *err)
 {
-    const struct rec_sweep_created *sweep = &record->as.sweep_created;
     enum err_code code = ERR_OK;
-    for (size_t i = 0; i < sweep->tags_len && code == ERR_OK; i++) {
+    for (size_t i = 0; i < len && code == ERR_OK; i++) {
+        bool removed = tags[i].value == NULL;
         int64_t key = 0;
-        code = names_key(store, sweep->tags[i].name, &key, err);
+        code = names_key(store, tags[i].name, &key, err);
         if (code != ERR_OK) {
             break;
         }
-        struct stmt *stmt = stmt_use(&store->db, SQL_TAG_PUT);
-        bind_u64(stmt, record->run_key);
+        struct stmt *stmt =
+            stmt_use(&store->db, removed ? SQL_TAG_DELETE : SQL_TAG_PUT);
+        bind_u64(stmt, run);
         bind_i64(stmt, key);
-        bind_text(stmt, or_empty(sweep->tags[i].value));
+        if (!removed) {
+            bind_text(stmt, tags[i].value);
+        }
         code = stmt_run(stmt, err);
     }
     return code;
+}
+
+static enum err_code insert_revision(struct store *store,
+                                     const struct record *record,
+                                     const struct rec_sweep_edited *revision,
+                                     struct err *err)
+{
+    struct stmt *stmt = stmt_use(&store->db, SQL_SWEEP_REVISION_INSERT);
+    bind_i64(stmt, record->key.sweep);
+    bind_i64(stmt, revision->revision);
+    bind_i64(stmt, record->time.ms);
+    bind_text(stmt, revision->revision == 1 ? NULL : record->cause);
+    bind_text(stmt, or_empty(revision->text));
+    bind_text(stmt, revision->mlproject);
+    return stmt_run(stmt, err);
 }
 
 static void remember(struct store *store, uint32_t sweep, struct sweep_ref ref)
@@ -95,9 +117,33 @@ sweeps_insert(struct store *store, const struct record *record, struct err *err)
     if (code == ERR_OK) {
         remember(store, record->key.sweep,
                  (struct sweep_ref){ .run = record->run_key, .run_id = sweep->run_id });
-        code = insert_tags(store, record, err);
+        code =
+            put_sweep_tags(store, record->run_key, sweep->tags, sweep->tags_len, err);
+    }
+    if (code == ERR_OK) {
+        struct rec_sweep_edited first = { .revision = 1,
+                                          .text = sweep->text,
+                                          .mlproject = sweep->mlproject };
+        code = insert_revision(store, record, &first, err);
     }
     return code;
+}
+
+enum err_code
+sweeps_edited(struct store *store, const struct record *record, struct err *err)
+{
+    const struct rec_sweep_edited *edited = &record->as.sweep_edited;
+    struct stmt *stmt = stmt_use(&store->db, SQL_SWEEP_TEXT);
+    bind_i64(stmt, record->key.sweep);
+    bind_text(stmt, or_empty(edited->text));
+    bind_text(stmt, edited->mlproject);
+    enum err_code code = stmt_run(stmt, err);
+    if (code == ERR_OK) {
+        code = insert_revision(store, record, edited, err);
+    }
+    return code == ERR_OK ? put_sweep_tags(store, record->run_key, edited->tags,
+                                           edited->tags_len, err)
+                          : code;
 }
 
 enum err_code

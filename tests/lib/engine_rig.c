@@ -123,7 +123,7 @@ void rig_fini(struct rig *rig)
 
 static void answer_learning(struct rig *rig, const struct fx_suggest *ask)
 {
-    struct suggest_known known = engine_known(rig->engine, ask->sweep);
+    struct suggest_known known = engine_known(rig->engine, ask->sweep, ask->revision);
     struct suggest_answer answer;
     suggest_find(&known, ask, &answer);
     rig_step(rig, (struct event){ .kind = EV_SUGGESTED,

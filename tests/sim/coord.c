@@ -321,7 +321,7 @@ static void on_suggest(struct sim *sim, uint64_t life, uint64_t job)
         return;
     }
     const struct fx_suggest *ask = &coord->jobs.ptr[job];
-    struct suggest_known known = engine_known(coord->engine, ask->sweep);
+    struct suggest_known known = engine_known(coord->engine, ask->sweep, ask->revision);
     struct suggest_answer answer;
     suggest_find(&known, ask, &answer);
     struct event event = event_now(sim, EV_SUGGESTED);
@@ -675,6 +675,19 @@ void coord_steer(struct sim *sim, enum steer_verb verb, const char *name, bool d
         event.as.steer.retry.states = 1u << TRIAL_FAILED | 1u << TRIAL_CANCELLED;
         event.as.steer.retry.where = drain ? "number < 9 and end != timeout" : NULL;
     }
+    step(sim, &event);
+    settle(sim);
+}
+
+void coord_edit(struct sim *sim, const char *name, const char *text, bool resume)
+{
+    struct event event = event_now(sim, EV_STEER);
+    event.as.steer = (struct ev_steer){
+        .verb = STEER_EDIT,
+        .sweep = name,
+        .cause = "by user",
+        .edit = { .text = text, .source = "sweep.yaml", .resume = resume }
+    };
     step(sim, &event);
     settle(sim);
 }

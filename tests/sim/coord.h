@@ -41,6 +41,7 @@ void coord_check_leases(struct sim *sim);
 /* From a user; ignored while it is down. */
 void coord_submit(struct sim *sim, uint64_t token, const char *text, uint8_t id_byte);
 void coord_steer(struct sim *sim, enum steer_verb verb, const char *name, bool drain);
+void coord_edit(struct sim *sim, const char *name, const char *text, bool resume);
 
 /* It dies as kill -9 does, after `boundaries` more moments at which it could (after a
  * step, a seal, a commit, an effect); 0: now. It comes back by itself. */

@@ -59,6 +59,7 @@ static void compare_attempts(struct compare *compare,
         expect(compare, "log bytes", (int64_t)a->log_bytes, (int64_t)b->log_bytes);
     }
     expect(compare, "gpus", (int64_t)a->gpu_mask, (int64_t)b->gpu_mask);
+    expect(compare, "revision", a->revision->number, b->revision->number);
     expect(compare, "objective seen", a->seen.any, b->seen.any);
     expect(compare, "last step", a->seen.last_step, b->seen.last_step);
     expect(compare, "last", bits_of(a->seen.last), bits_of(b->seen.last));
@@ -92,6 +93,10 @@ compare_trials(struct compare *compare, const struct trial *a, const struct tria
     compare->place[1] = a->number;
     expect(compare, "state", a->state, b->state);
     expect(compare, "attempts", a->attempts, b->attempts);
+    expect(compare, "revision", a->revision->number, b->revision->number);
+    expect(compare, "runs as", a->revision->runs_as->number,
+           b->revision->runs_as->number);
+    expect(compare, "outside", a->outside, b->outside);
     expect(compare, "retried", a->retried, b->retried);
     expect(compare, "last end", a->last_end, b->last_end);
     expect(compare, "has value", a->has_value, b->has_value);
@@ -136,6 +141,10 @@ compare_sweeps(struct compare *compare, const struct sweep *a, const struct swee
     expect(compare, "state", a->state, b->state);
     expect(compare, "paused by user", a->paused_by_user, b->paused_by_user);
     expect(compare, "drain", a->drain, b->drain);
+    expect(compare, "revisions", (int64_t)a->revisions.len, (int64_t)b->revisions.len);
+    expect(compare, "queued outside", a->queue_outside, b->queue_outside);
+    expect(compare, "trials in all", (int64_t)a->trials_total,
+           (int64_t)b->trials_total);
     expect(compare, "cursor", (int64_t)a->cursor, (int64_t)b->cursor);
     expect(compare, "enqueued", a->enqueued_used, b->enqueued_used);
     expect(compare, "occupying", a->occupying, b->occupying);
@@ -159,7 +168,7 @@ compare_sweeps(struct compare *compare, const struct sweep *a, const struct swee
     }
     compare->place[1] = 0;
     if (compare->same) {
-        compare_histories(compare, &a->history, &b->history);
+        compare_histories(compare, &a->known->history, &b->known->history);
     }
 }
 

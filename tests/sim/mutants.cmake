@@ -100,7 +100,7 @@ mutant(points_not_replayed core/apply.c
     for (size_t n = points->first_seq % 3 == 0;]==])
 
 mutant(grace_forgotten agent/core_attempt.c
-  [==[attempt->grace_ms = sweep->ev.grace_ms;]==]
+  [==[attempt->grace_ms = file->grace_ms;]==]
   [==[attempt->grace_ms = 0;]==])
 
 mutant(slots_ignored agent/core_attempt.c
@@ -134,6 +134,14 @@ mutant(sampler_remembers samplers/random.c
   [==[        streams[i] = rng_stream(request->seed, request->trial,]==]
   [==[        static uint64_t calls;
         streams[i] = rng_stream(request->seed + calls++ / 64, request->trial,]==])
+
+mutant(edited_space_ignored core/engine_sweep.c
+  [==[    if (sweep->queue_outside > 0) { /* an edited]==]
+  [==[    if (sweep->queue_outside > UINT32_MAX - 1) { /* an edited]==])
+
+mutant(lowered_budget_ignored core/sched.c
+  [==[return budget == 0 || begun < budget || queue_head(sweep)->retried;]==]
+  [==[return budget == 0 || begun < budget + 100 || queue_head(sweep)->retried;]==])
 
 # What the simulation found once; it must find it again.
 mutant(place_kept agent/core_attempt.c

@@ -80,10 +80,10 @@ static struct message message_copy(const struct message *from)
     case TO_AGENT_REFUSE:
         to.as.refuse.text = mem_strdup(from->as.refuse.text);
         break;
-    case TO_AGENT_SWEEP: /* the agent's shell needs no more than the name here */
-        to.as.sweep.name = mem_strdup(from->as.sweep.name);
+    case TO_AGENT_SWEEP: /* the agent's shell needs no more than the file here */
+        to.as.sweep.spec = mem_strdup(from->as.sweep.spec);
         to.as.sweep.sweep_id = NULL;
-        to.as.sweep.spec = NULL;
+        to.as.sweep.name = NULL;
         to.as.sweep.mlproject = NULL;
         to.as.sweep.directory = NULL;
         break;
@@ -113,8 +113,8 @@ static void message_fini(struct message *message)
         mem_free(message->as.refuse.text);
         break;
     case TO_AGENT_SWEEP: {
-        const void *name = message->as.sweep.name;
-        mem_free(mem_take(&name));
+        const void *spec = message->as.sweep.spec;
+        mem_free(mem_take(&spec));
         break;
     }
     case TO_AGENT_ASSIGN: {

@@ -534,8 +534,7 @@ void node_receive(struct sim *sim,
         break;
     case TO_AGENT_SWEEP:
         event.kind = AGENT_EV_SWEEP;
-        event.as.sweep =
-            workload_sweep_event(sim, message->as.sweep.name, message->as.sweep.sweep);
+        event.as.sweep = workload_sweep_event(&message->as.sweep);
         break;
     case TO_AGENT_LOG_ACK:
         event.kind = AGENT_EV_LOG_ACK;

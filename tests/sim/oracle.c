@@ -31,7 +31,14 @@ void oracle_destroy(struct oracle *oracle)
     map_u64_fini(&oracle->attempts);
     for (size_t i = 0; i < oracle->sweeps.len; i++) {
         struct o_sweep *sweep = oracle->sweeps.ptr[i];
-        sweep_spec_destroy(sweep->spec);
+        for (size_t n = 0; n < sweep->specs.len; n++) {
+            sweep_spec_destroy(sweep->specs.ptr[n]);
+        }
+        for (size_t n = 0; n < sweep->trials.len; n++) {
+            mem_free(sweep->trials.ptr[n].x);
+        }
+        vec_fini(&sweep->specs);
+        vec_fini(&sweep->edited_at);
         map_str_fini(&sweep->cells);
         vec_fini(&sweep->trials);
         mem_free(sweep->cause);
@@ -64,6 +71,15 @@ struct o_sweep *oracle_sweep(struct sim *sim, struct attempt_key key)
     SIM_CHECK(sim, key.sweep > 0 && key.sweep <= oracle->sweeps.len,
               "no sweep %u was committed", key.sweep);
     return oracle->sweeps.ptr[key.sweep - 1];
+}
+
+const struct sweep_spec *oracle_spec(struct sim *sim, struct attempt_key key)
+{
+    const struct o_sweep *sweep = oracle_sweep(sim, key);
+    size_t revision = oracle_attempt(sim->oracle, key)->revision;
+    SIM_CHECK(sim, revision > 0 && revision <= sweep->specs.len,
+              "revisions: %llx has no file", (unsigned long long)key_pack(key));
+    return sweep->specs.ptr[revision - 1];
 }
 
 struct o_trial *oracle_trial(struct sim *sim, struct attempt_key key)
@@ -113,11 +129,28 @@ counts_beside(struct sim *sim, const struct proc *proc, const struct o_attempt *
            && attempt->adopted_at <= begun->assigned_at;
 }
 
+/* The greatest `parallel` since the attempt was given out; 0: all slots. */
+static uint32_t most_parallel(const struct o_sweep *sweep,
+                              const struct o_attempt *begun)
+{
+    uint32_t most = 0;
+    for (size_t i = 0; i < sweep->specs.len; i++) {
+        bool over = i + 1 < sweep->specs.len
+                    && sweep->edited_at.ptr[i + 1] < begun->assigned_at;
+        uint32_t parallel = sweep->specs.ptr[i]->run.parallel;
+        if (!over && parallel == 0) {
+            return 0;
+        }
+        most = !over && parallel > most ? parallel : most;
+    }
+    return most;
+}
+
 /* An agent starts what was prefetched in a place that is open until an acknowledgement
  * closes it; a message that comes again, late, can open it wrongly. */
 static void check_parallel(struct sim *sim, const struct o_attempt *begun)
 {
-    uint32_t parallel = oracle_sweep(sim, begun->key)->spec->run.parallel;
+    uint32_t parallel = most_parallel(oracle_sweep(sim, begun->key), begun);
     uint32_t running = 0;
     if (plan_has(&sim->plan, FAULT_UNTIDY)) {
         return;
@@ -138,7 +171,7 @@ void oracle_started(struct sim *sim, const struct proc *proc)
               (unsigned long long)key_pack(proc->key));
     SIM_CHECK(sim, attempt->agent != 0, "told before commit: %llx runs unassigned",
               (unsigned long long)key_pack(proc->key));
-    uint32_t gpus = oracle_sweep(sim, proc->key)->spec->run.resources.gpus;
+    uint32_t gpus = oracle_spec(sim, proc->key)->run.resources.gpus;
     SIM_CHECK(sim, (uint32_t)__builtin_popcountll(proc->gpu_mask) == gpus,
               "slots: %llx has not its %u devices",
               (unsigned long long)key_pack(proc->key), gpus);
@@ -234,7 +267,7 @@ void oracle_trimmed(struct sim *sim, const struct agent_report *report)
 
 void oracle_term(struct sim *sim, const struct proc *proc, int64_t grace_ms)
 {
-    int64_t wanted_ms = oracle_sweep(sim, proc->key)->spec->run.grace_ms;
+    int64_t wanted_ms = oracle_spec(sim, proc->key)->run.grace_ms;
     SIM_CHECK(sim, grace_ms == wanted_ms, "grace: %llx gets %lld ms instead of %lld",
               (unsigned long long)key_pack(proc->key), (long long)grace_ms,
               (long long)wanted_ms);

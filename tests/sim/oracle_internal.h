@@ -31,6 +31,7 @@ struct o_attempt {
     uint32_t starts;           /* times its program was started */
     uint64_t assigned_at;      /* numbers of committed records; 0: not */
     uint64_t adopted_at;
+    size_t revision;
     uint32_t agent; /* the committed records': */
     bool started, suspect, ended;
     bool complete; /* its end came from its agent, so all before it did too */
@@ -40,13 +41,18 @@ struct o_attempt {
 
 struct o_trial {
     enum trial_state state;
+    bool again; /* the user asked for it once more */
+    size_t revision;
+    double *x; /* in that revision's space */
     uint32_t attempts;
     double value;
     int64_t not_before_ms; /* its back-off, by the coordinator's clock */
 };
 
 struct o_sweep {
-    struct sweep_spec *spec;
+    VEC(struct sweep_spec *) specs; /* of the revisions */
+    const struct sweep_spec *spec;  /* the newest of them */
+    VEC(uint64_t) edited_at;        /* numbers of committed records */
     enum sweep_state state;
     unsigned states; /* bits of those it was in */
     char *cause;
@@ -68,6 +74,8 @@ struct o_attempt *oracle_attempt(struct oracle *oracle, struct attempt_key key);
 /* NULL when nothing is known of it. */
 struct o_attempt *oracle_attempt_known(const struct oracle *oracle,
                                        struct attempt_key key);
+/* The file that the attempt was given out with. */
+const struct sweep_spec *oracle_spec(struct sim *sim, struct attempt_key key);
 /* Fails when there is no such sweep or trial among the committed. */
 struct o_sweep *oracle_sweep(struct sim *sim, struct attempt_key key);
 struct o_trial *oracle_trial(struct sim *sim, struct attempt_key key);

@@ -20,20 +20,29 @@ static unsigned long long named(struct attempt_key key)
 
 /* ---- sweeps ---- */
 
+static void take_file(struct sim *sim, struct o_sweep *sweep, const char *text)
+{
+    struct sweep_spec_input input = { .text = text,
+                                      .text_len = strlen(text),
+                                      .source = "sweep.yaml",
+                                      .samplers = &sampler_registry_all };
+    struct sweep_spec *spec = NULL;
+    struct err err = { 0 };
+    enum err_code code = sweep_spec_parse(&input, &spec, &err);
+    SIM_CHECK(sim, code == ERR_OK, "sweeps: %s", err.msg);
+    vec_push(&sweep->specs, spec);
+    vec_push(&sweep->edited_at, sim->oracle->records);
+    sweep->spec = spec;
+}
+
 static void on_created(struct sim *sim, const struct record *record)
 {
     const struct rec_sweep_created *created = &record->as.sweep_created;
-    struct sweep_spec_input input = { .text = created->text,
-                                      .text_len = strlen(created->text),
-                                      .source = "sweep.yaml",
-                                      .samplers = &sampler_registry_all };
     struct o_sweep *sweep = mem_alloc(sizeof *sweep);
-    struct err err = { 0 };
     SIM_CHECK(sim, record->key.sweep == sim->oracle->sweeps.len + 1,
               "sweeps: key %u after %zu sweeps", record->key.sweep,
               sim->oracle->sweeps.len);
-    enum err_code code = sweep_spec_parse(&input, &sweep->spec, &err);
-    SIM_CHECK(sim, code == ERR_OK, "sweeps: %s", err.msg);
+    take_file(sim, sweep, created->text);
     for (size_t i = 0; i < sim->oracle->sweeps.len; i++) {
         const struct o_sweep *other = sim->oracle->sweeps.ptr[i];
         SIM_CHECK(sim,
@@ -47,6 +56,36 @@ static void on_created(struct sim *sim, const struct record *record)
     sweep->most = sweep->spec->budget.trials;
     map_str_init(&sweep->cells);
     vec_push(&sim->oracle->sweeps, sweep);
+}
+
+static uint32_t begun(const struct o_sweep *sweep)
+{
+    return sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED]
+           + sweep->counts[TRIAL_QUEUED] + sweep->counts[TRIAL_RUNNING];
+}
+
+/* What is queued beyond a smaller budget need not go away at once. */
+static void on_edited(struct sim *sim, const struct record *record)
+{
+    const struct rec_sweep_edited *edited = &record->as.sweep_edited;
+    struct o_sweep *sweep = oracle_sweep(sim, record->key);
+    const struct sweep_spec *was = sweep->spec;
+    SIM_CHECK(sim, edited->revision == sweep->specs.len + 1, "revisions: %u after %zu",
+              edited->revision, sweep->specs.len);
+    take_file(sim, sweep, edited->text);
+    SIM_CHECK(sim,
+              strcmp(was->name, sweep->spec->name) == 0
+                  && was->objective.goal == sweep->spec->objective.goal,
+              "revisions: sweep %u became another", record->key.sweep);
+    if (strcmp(was->sampler->name, "grid") == 0 && sweep->trials.len > 0) {
+        SIM_CHECK(sim,
+                  was->space->len == sweep->spec->space->len
+                      && was->sampler->count(was->space)
+                             == sweep->spec->sampler->count(sweep->spec->space),
+                  "revisions: the grid of sweep %u has other cells", record->key.sweep);
+    }
+    uint32_t budget = sweep->spec->budget.trials;
+    sweep->most = budget == 0 || begun(sweep) < budget ? budget : begun(sweep);
 }
 
 static void on_state(struct sim *sim, const struct record *record)
@@ -88,8 +127,21 @@ static void on_trial(struct sim *sim, const struct record *record)
         && strcmp(sweep->spec->sampler->name, "grid") == 0) {
         check_cell(sim, sweep, record);
     }
-    vec_push(&sweep->trials, ((struct o_trial){ .state = TRIAL_QUEUED }));
+    const struct rec_trial_created *created = &record->as.trial_created;
+    SIM_CHECK(sim, created->x_len == sweep->spec->space->len,
+              "revisions: trial %u/%u is a point of another space", record->key.sweep,
+              record->key.trial);
+    struct o_trial trial = { .state = TRIAL_QUEUED,
+                             .again = created->by_user,
+                             .revision = sweep->specs.len,
+                             .x = mem_dup(created->x,
+                                          created->x_len * sizeof *created->x) };
+    vec_push(&sweep->trials, trial);
     sweep->counts[TRIAL_QUEUED]++;
+    uint32_t budget = sweep->spec->budget.trials;
+    SIM_CHECK(sim, budget == 0 || created->by_user || begun(sweep) <= budget,
+              "budget: sweep %u makes trial %u of %u", record->key.sweep, begun(sweep),
+              budget);
     sim->totals.trials++;
 }
 
@@ -107,6 +159,7 @@ static void trial_becomes(struct sim *sim, struct attempt_key key, enum trial_st
     sweep->counts[trial->state]--;
     trial->state = to;
     sweep->counts[to]++;
+    trial->again = trial->again && state_is_open(to);
     uint32_t done = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED];
     uint32_t open = sweep->counts[TRIAL_QUEUED] + sweep->counts[TRIAL_RUNNING];
     SIM_CHECK(sim, sweep->most == 0 || done + open <= sweep->most,
@@ -128,10 +181,9 @@ static void trial_again(struct sim *sim, const struct record *record)
     trial->not_before_ms = 0;
     trial->state = TRIAL_QUEUED;
     sweep->counts[TRIAL_QUEUED]++;
-    uint32_t begun = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED]
-                     + sweep->counts[TRIAL_QUEUED] + sweep->counts[TRIAL_RUNNING];
-    if (sweep->most > 0 && begun > sweep->most) {
-        sweep->most = begun;
+    trial->again = record->as.trial_state.by_user;
+    if (sweep->most > 0 && begun(sweep) > sweep->most) {
+        sweep->most = begun(sweep);
     }
 }
 
@@ -147,8 +199,44 @@ static void on_trial_state(struct sim *sim, const struct record *record)
 
 /* ---- attempts ---- */
 
+/* Each value is one that the newest file allows; the simulated files have no other
+ * conditions. */
+static void check_point_is_allowed(struct sim *sim, const struct record *record)
+{
+    const struct o_sweep *sweep = oracle_sweep(sim, record->key);
+    const struct o_trial *trial = oracle_trial(sim, record->key);
+    const struct space *from = sweep->specs.ptr[trial->revision - 1]->space;
+    const struct space *to = sweep->spec->space;
+    for (size_t i = 0; i < to->len; i++) {
+        const struct param *param = &to->params[i];
+        int32_t at = space_find(from, param->name);
+        double v = at >= 0 ? trial->x[at] : (double)NAN;
+        bool inside = v >= param->low && v <= param->high;
+        SIM_CHECK(sim, inside || param->when != NULL,
+                  "revisions: %llx begins with '%s' = %g", named(record->key),
+                  param->name, v);
+    }
+    SIM_CHECK(sim, from->len <= to->len || sweep->specs.len == trial->revision,
+              "revisions: %llx begins with a parameter that is gone",
+              named(record->key));
+}
+
+static void check_begins_in_budget(struct sim *sim, const struct record *record)
+{
+    const struct o_sweep *sweep = oracle_sweep(sim, record->key);
+    uint32_t budget = sweep->spec->budget.trials;
+    uint32_t before = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED]
+                      + sweep->counts[TRIAL_RUNNING];
+    SIM_CHECK(sim,
+              budget == 0 || before < budget || oracle_trial(sim, record->key)->again,
+              "budget: %llx begins as number %u of %u", named(record->key), before + 1,
+              budget);
+}
+
 static void on_assigned(struct sim *sim, const struct record *record)
 {
+    check_point_is_allowed(sim, record);
+    check_begins_in_budget(sim, record);
     struct o_trial *trial = oracle_trial(sim, record->key);
     struct attempt_key before = record->key;
     before.attempt--;
@@ -167,6 +255,7 @@ static void on_assigned(struct sim *sim, const struct record *record)
               "back-off: %llx is given out too early", named(record->key));
     struct o_attempt *attempt = oracle_attempt(sim->oracle, record->key);
     attempt->agent = record->as.assigned.agent;
+    attempt->revision = record->as.assigned.revision;
     attempt->assigned_at = sim->oracle->records;
     trial->attempts = record->key.attempt;
     trial_becomes(sim, record->key, TRIAL_RUNNING);
@@ -329,6 +418,9 @@ void oracle_committed(struct sim *sim, const struct record *record)
         return;
     case REC_SWEEP_STATE:
         on_state(sim, record);
+        return;
+    case REC_SWEEP_EDITED:
+        on_edited(sim, record);
         return;
     case REC_TRIAL_CREATED:
         on_trial(sim, record);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* workload.c – users, simulated.
- * Owns the sweep files and what their submitter has heard. Knows the sweep-file format
- * and steering. Does not know what happens inside. */
+ * Owns the sweep files and what their submitter has heard. Knows the sweep-file format,
+ * steering and editing. Does not know what happens inside. */
 #include "tests/sim/workload.h"
 
 #include <string.h>
@@ -18,10 +18,25 @@
 #define RESUMES_MAX  20u
 #define CALM_LOOK_MS 30000
 
+/* What of a sweep file an edit may change. */
+struct knobs {
+    double a_low, a_high; /* of the float; not of a grid */
+    int b_low, b_high;
+    bool e;           /* one more parameter */
+    int trials;       /* budget; 0: none */
+    int grace, limit; /* seconds */
+    int parallel;     /* 0: all */
+    int gpus;
+};
+
 struct sweep_file {
     char name[16];
-    char *text;
-    int64_t grace_ms, time_limit_ms;
+    char *text;   /* as it was sent first, or edited last */
+    bool grid, c; /* c: the grid's third parameter */
+    bool enqueues;
+    char *head;           /* everything else */
+    char *budget, *retry; /* the rest of these sections */
+    struct knobs knobs;
     uint64_t token; /* of the newest submission */
     bool answered;
     uint32_t resumes;
@@ -34,77 +49,107 @@ struct workload {
 
 /* ---- sweep files ---- */
 
-static void add_space(struct strbuf *text, struct rng *rng, bool grid)
+static void add_space(const struct sweep_file *file, struct strbuf *text)
 {
-    if (grid) {
-        strbuf_adds(text, "space:\n  a: [1, 3, 5, 7]\n  b: {int: [0, ");
-        strbuf_addf(text, "%d]}\n", (int)rng_between(rng, 1, 6));
-        if (rng_chance(rng, 0.5)) {
-            strbuf_adds(text, "  c: {choice: [x, y], when: a > 3}\n");
-        }
+    const struct knobs *knobs = &file->knobs;
+    if (file->grid) {
+        strbuf_adds(text, "space:\n  a: [1, 3, 5, 7]\n");
     } else {
-        strbuf_adds(text, "space:\n  a: {float: [0, 1]}\n  b: {int: [0, 9]}\n");
+        strbuf_addf(text, "space:\n  a: {float: [%g, %g]}\n", knobs->a_low,
+                    knobs->a_high);
     }
-    strbuf_addf(text, "search: {sampler: %s, seed: %d}\n", grid ? "grid" : "random",
-                (int)rng_between(rng, 0, 99));
+    strbuf_addf(text, "  b: {int: [%d, %d]}\n", knobs->b_low, knobs->b_high);
+    if (file->c) {
+        strbuf_adds(text, "  c: {choice: [x, y], when: a > 3}\n");
+    }
+    if (knobs->e) {
+        strbuf_adds(text, "  e: {int: [1, 3]}\n");
+    }
 }
 
-static void add_budget(struct strbuf *text, struct rng *rng, bool grid)
+/* The file as the knobs stand. */
+static char *file_text(const struct sweep_file *file)
 {
-    strbuf_adds(text, "budget: {failures: {max: 100%, first: ");
-    strbuf_adds(text, rng_chance(rng, 0.15) ? "3}" : "1000}");
-    bool trials = !grid || rng_chance(rng, 0.3);
+    const struct knobs *knobs = &file->knobs;
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT(4096);
+    strbuf_adds(&text, file->head);
+    add_space(file, &text);
+    strbuf_addf(&text, "budget: {%s", file->budget);
+    if (knobs->trials > 0) {
+        strbuf_addf(&text, ", trials: %d", knobs->trials);
+    }
+    strbuf_addf(&text, "}\nrun:\n  grace: %ds\n  time_limit: %ds\n  retry: {%s}\n",
+                knobs->grace, knobs->limit, file->retry);
+    if (knobs->parallel > 0) {
+        strbuf_addf(&text, "  parallel: %d\n", knobs->parallel);
+    }
+    if (knobs->gpus > 0) {
+        strbuf_addf(&text, "  resources: {cpus: 1, gpus: %d}\n", knobs->gpus);
+    }
+    bool fits = knobs->a_high == 1.0 && knobs->b_low <= 1 && !knobs->e;
+    if (file->enqueues && fits) {
+        strbuf_adds(&text, "enqueue: [{a: 1, b: 1}]\n");
+    }
+    return strbuf_take(&text);
+}
+
+static void make_budget(struct sweep_file *file, struct rng *rng)
+{
+    AUTO_STRBUF struct strbuf text = STRBUF_INIT(256);
+    strbuf_adds(&text, "failures: {max: 100%, first: ");
+    strbuf_adds(&text, rng_chance(rng, 0.15) ? "3}" : "1000}");
+    bool trials = !file->grid || rng_chance(rng, 0.3);
     bool timed = !trials && rng_chance(rng, 0.2);
     if (trials) {
-        strbuf_addf(text, ", trials: %d", (int)rng_between(rng, 1, 60));
+        file->knobs.trials = (int)rng_between(rng, 1, 60);
     }
     if (timed) {
-        strbuf_addf(text, ", time: %ds", (int)rng_between(rng, 30, 900));
+        strbuf_addf(&text, ", time: %ds", (int)rng_between(rng, 30, 900));
     }
     if (rng_chance(rng, 0.15)) {
-        strbuf_adds(text, ", target: 0.97");
+        strbuf_adds(&text, ", target: 0.97");
     }
-    strbuf_adds(text, "}\n");
+    file->budget = strbuf_take(&text);
 }
 
-static void add_run(struct sweep_file *file, struct strbuf *text, struct rng *rng)
+static void make_run(struct sweep_file *file, struct rng *rng)
 {
-    file->grace_ms = rng_between(rng, 1, 5) * MS_PER_S;
-    file->time_limit_ms = rng_between(rng, 20, 60) * MS_PER_S;
-    strbuf_addf(text, "run:\n  grace: %ds\n  time_limit: %ds\n",
-                (int)(file->grace_ms / MS_PER_S),
-                (int)(file->time_limit_ms / MS_PER_S));
+    file->knobs.grace = (int)rng_between(rng, 1, 5);
+    file->knobs.limit = (int)rng_between(rng, 20, 60);
     if (rng_chance(rng, 0.5)) {
-        strbuf_addf(text, "  parallel: %d\n", (int)rng_between(rng, 1, 6));
+        file->knobs.parallel = (int)rng_between(rng, 1, 6);
     }
     if (rng_chance(rng, 0.25)) {
-        strbuf_addf(text, "  resources: {cpus: 1, gpus: %d}\n",
-                    (int)rng_between(rng, 1, 2));
+        file->knobs.gpus = (int)rng_between(rng, 1, 2);
     }
-    strbuf_addf(text, "  retry: {failed: %d, lost: %d, timeout: %d, backoff: %ds}\n",
-                (int)rng_between(rng, 0, 2), (int)rng_between(rng, 2, 10),
-                (int)rng_between(rng, 0, 1),
-                rng_chance(rng, 0.5) ? 0 : (int)rng_between(rng, 1, 40));
+    file->retry = mem_printf("failed: %d, lost: %d, timeout: %d, backoff: %ds",
+                             (int)rng_between(rng, 0, 2), (int)rng_between(rng, 2, 10),
+                             (int)rng_between(rng, 0, 1),
+                             rng_chance(rng, 0.5) ? 0 : (int)rng_between(rng, 1, 40));
 }
 
 static void file_make(struct sim *sim, struct sweep_file *file, size_t number)
 {
     static const char *const reads[] = { "last", "best", "min", "max" };
     struct rng rng = sim_stream(sim, "sweep", number);
-    AUTO_STRBUF struct strbuf text = STRBUF_INIT(4096);
     int len = snprintf(file->name, sizeof file->name, "sweep-%zu", number);
     ASSERT(len > 0);
-    bool grid = rng_chance(&rng, 0.5);
-    strbuf_addf(&text, "sweep: 1\nname: %s\ncommand: 'true {a}'\n", file->name);
-    strbuf_addf(&text, "objective: {metric: acc, goal: %s, read: %s}\n",
-                rng_chance(&rng, 0.5) ? "max" : "min", reads[rng_below(&rng, 4)]);
-    add_space(&text, &rng, grid);
-    add_budget(&text, &rng, grid);
-    add_run(file, &text, &rng);
-    if (rng_chance(&rng, 0.2)) {
-        strbuf_adds(&text, "enqueue: [{a: 1, b: 1}]\n");
+    file->grid = rng_chance(&rng, 0.5);
+    file->knobs = (struct knobs){ .a_high = 1, .b_high = 9 };
+    if (file->grid) {
+        file->knobs.b_high = (int)rng_between(&rng, 1, 6);
+        file->c = rng_chance(&rng, 0.5);
     }
-    file->text = strbuf_take(&text);
+    file->head = mem_printf("sweep: 1\nname: %s\ncommand: 'true {a}'\n"
+                            "objective: {metric: acc, goal: %s, read: %s}\n"
+                            "search: {sampler: %s, seed: %d}\n",
+                            file->name, rng_chance(&rng, 0.5) ? "max" : "min",
+                            reads[rng_below(&rng, 4)], file->grid ? "grid" : "random",
+                            (int)rng_between(&rng, 0, 99));
+    make_budget(file, &rng);
+    make_run(file, &rng);
+    file->enqueues = rng_chance(&rng, 0.2);
+    file->text = file_text(file);
 }
 
 struct workload *workload_create(struct sim *sim)
@@ -121,22 +166,33 @@ void workload_destroy(struct workload *workload)
 {
     for (size_t i = 0; i < workload->len; i++) {
         mem_free(workload->files[i].text);
+        mem_free(workload->files[i].head);
+        mem_free(workload->files[i].budget);
+        mem_free(workload->files[i].retry);
     }
     mem_free(workload);
 }
 
-struct agent_ev_sweep
-workload_sweep_event(const struct sim *sim, const char *name, uint32_t sweep)
+/* "…KEY: 7s…" as 7000. */
+static int64_t seconds_after(const char *text, const char *key)
 {
-    struct agent_ev_sweep event = { .sweep = sweep, .revision = 1 };
-    for (size_t i = 0; i < sim->workload->len; i++) {
-        const struct sweep_file *file = &sim->workload->files[i];
-        if (strcmp(file->name, name) == 0) {
-            event.grace_ms = file->grace_ms;
-            event.time_limit_ms = file->time_limit_ms;
-        }
+    const char *at = strstr(text, key);
+    ASSERT(at != NULL);
+    int64_t seconds = 0;
+    for (at += strlen(key); *at >= '0' && *at <= '9'; at++) {
+        seconds = 10 * seconds + (*at - '0');
     }
-    return event;
+    return seconds * MS_PER_S;
+}
+
+struct agent_ev_sweep workload_sweep_event(const struct msg_sweep *message)
+{
+    return (struct agent_ev_sweep){
+        .sweep = message->sweep,
+        .revision = message->revision,
+        .grace_ms = seconds_after(message->spec, "grace: "),
+        .time_limit_ms = seconds_after(message->spec, "time_limit: "),
+    };
 }
 
 /* ---- submitting ---- */
@@ -176,6 +232,59 @@ void workload_reply(struct sim *sim,
 
 /* ---- steering ---- */
 
+/* Turns one knob, or two. A grid's space is tried too: that edit must be refused. */
+static void turn(struct sweep_file *file, struct rng *rng)
+{
+    struct knobs *knobs = &file->knobs;
+    switch (rng_below(rng, 7)) {
+    case 0:
+    case 1:
+        if (knobs->trials > 0) {
+            knobs->trials = (int)rng_between(rng, 1, 60);
+        }
+        return;
+    case 2:
+        knobs->parallel = (int)rng_between(rng, 0, 6);
+        return;
+    case 3:
+        knobs->grace = (int)rng_between(rng, 1, 5);
+        knobs->limit = (int)rng_between(rng, 20, 60);
+        return;
+    case 4:
+        knobs->a_low = (double)rng_between(rng, 0, 5) / 10;
+        knobs->a_high = (double)rng_between(rng, 6, 10) / 10;
+        knobs->b_low = (int)rng_between(rng, 0, 3);
+        knobs->b_high = (int)rng_between(rng, 4, 9);
+        return;
+    case 5:
+        knobs->e = !knobs->e;
+        return;
+    default:
+        knobs->gpus = (int)rng_between(rng, 0, 2);
+        return;
+    }
+}
+
+static void edit(struct sim *sim, struct sweep_file *file, struct rng *rng)
+{
+    struct knobs before = file->knobs;
+    bool resume = rng_chance(rng, 0.3);
+    turn(file, rng);
+    if (rng_chance(rng, 0.3)) {
+        turn(file, rng);
+    }
+    char *text = file_text(file);
+    coord_edit(sim, file->name, text, resume);
+    if (file->grid) { /* refused if the space was touched; then all of it is */
+        bool space = before.b_low != file->knobs.b_low
+                     || before.b_high != file->knobs.b_high
+                     || before.e != file->knobs.e;
+        file->knobs = space ? before : file->knobs;
+    }
+    mem_free(file->text);
+    file->text = text;
+}
+
 void workload_steer(struct sim *sim, struct rng *rng)
 {
     size_t index = (size_t)rng_below(rng, sim->workload->len);
@@ -185,7 +294,11 @@ void workload_steer(struct sim *sim, struct rng *rng)
                            : draw < 0.8 ? STEER_RESUME
                            : draw < 0.9 ? STEER_RETRY
                                         : STEER_STOP;
-    if (sim->workload->files[index].answered) {
+    bool answered = sim->workload->files[index].answered;
+    if (answered && rng_chance(rng, 0.4)) {
+        TRACE(sim, "sweep file %llu is edited", index);
+        edit(sim, &sim->workload->files[index], rng);
+    } else if (answered) {
         TRACE(sim, "sweep file %llu is steered, verb %llu, drain %llu", index, verb,
               drain);
         coord_steer(sim, verb, sim->workload->files[index].name,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* workload.h – users: sweep files made of the seed, submitted (also twice), steered. */
+/* workload.h – users: sweep files made of the seed, submitted (also twice), steered
+ * and edited. */
 #ifndef TESTS_SIM_WORKLOAD_H
 #define TESTS_SIM_WORKLOAD_H
 
 #include "agent/agent_core.h"
 #include "base/err.h"
+#include "core/effect.h"
 #include "tests/sim/sim.h"
 
 struct workload *workload_create(struct sim *sim);
@@ -18,10 +20,9 @@ void workload_reply(struct sim *sim,
                     const char *text);
 
 /* What an agent's shell reads in the sweep's file. */
-struct agent_ev_sweep
-workload_sweep_event(const struct sim *sim, const char *name, uint32_t sweep);
+struct agent_ev_sweep workload_sweep_event(const struct msg_sweep *message);
 
-/* Pauses, resumes or stops a sweep drawn with rng. */
+/* Pauses, resumes, stops, retries or edits a sweep drawn with rng. */
 void workload_steer(struct sim *sim, struct rng *rng);
 
 /* Faults have ceased: whatever is paused is resumed, some times. */

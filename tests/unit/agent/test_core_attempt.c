@@ -305,6 +305,7 @@ static void test_how_exits_are_named(void **state)
         rig_step(&rig, (struct agent_event){
                            .kind = AGENT_EV_SWEEP,
                            .as.sweep = { .sweep = 1,
+                                         .revision = 1,
                                          .memory_limited = cases[i].memory_limited } });
         uint64_t serial = rig_assign(&rig, 1, 0);
         rig_started(&rig, serial);
@@ -347,15 +348,45 @@ static void test_unreadable_sweep_fails_its_attempts_not_others(void **state)
     struct rig rig;
     rig_init(&rig, 1);
     rig_ready(&rig);
-    rig_step(&rig, (struct agent_event){
-                       .kind = AGENT_EV_SWEEP,
-                       .as.sweep = { .sweep = 2, .error = "cannot see '/project'" } });
+    rig_step(&rig,
+             (struct agent_event){ .kind = AGENT_EV_SWEEP,
+                                   .as.sweep = { .sweep = 2,
+                                                 .revision = 1,
+                                                 .error = "cannot see '/project'" } });
     assert_int_equal(rig_assign(&rig, 2, 0), 0);
     assert_int_equal(rig_report(&rig)->ended.end, END_FAILED);
     assert_string_equal(rig_report(&rig)->ended.cause, "cannot see '/project'");
     assert_int_equal(rig_assign(&rig, 3, 0), 0); /* no file was sent */
     assert_int_equal(rig_report(&rig)->ended.end, END_LOST);
     assert_int_not_equal(rig_assign(&rig, 1, 0), 0);
+    rig_fini(&rig);
+}
+
+/* An edited sweep still has attempts of the file before. */
+static void test_each_revision_has_its_own_limits(void **state)
+{
+    UNUSED(state);
+    static const double x[2] = { 0 };
+    struct rig rig;
+    rig_init(&rig, 3);
+    rig_ready(&rig);
+    rig_step(&rig, (struct agent_event){
+                       .kind = AGENT_EV_SWEEP,
+                       .as.sweep = { .sweep = 1, .revision = 2, .grace_ms = 77 } });
+    struct agent_event event = { .kind = AGENT_EV_ASSIGN,
+                                 .as.assign = { .x = x, .x_len = 2 } };
+    static const int64_t graces[] = { 10000, 77 };
+    for (uint32_t i = 0; i < 2; i++) {
+        event.as.assign.key = rig_key(1, i);
+        event.as.assign.revision = i + 1;
+        rig_step(&rig, event);
+        assert_int_equal(rig_get(&rig, AGENT_FX_START)->as.start.grace_ms, graces[i]);
+        assert_int_equal(rig_get(&rig, AGENT_FX_START)->as.start.revision, i + 1);
+    }
+    event.as.assign.key = rig_key(1, 2);
+    event.as.assign.revision = 3; /* no file was sent */
+    rig_step(&rig, event);
+    assert_int_equal(rig_report(&rig)->ended.end, END_LOST);
     rig_fini(&rig);
 }
 
@@ -391,6 +422,7 @@ int main(void)
         TEST(test_how_exits_are_named),
         TEST(test_what_cannot_start_fails_with_its_cause),
         TEST(test_unreadable_sweep_fails_its_attempts_not_others),
+        TEST(test_each_revision_has_its_own_limits),
         TEST(test_key_out_of_range_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ static void an_answer_knows_what_it_was_asked_with(void **state)
     assert_int_equal(rig.suggests.len, 1);
     rig_whole(&rig, 1, key(1, 1), "acc", 0.6); /* waits */
     const struct fx_suggest *ask = &rig.suggests.ptr[0];
-    struct suggest_known known = engine_known(rig.engine, ask->sweep);
+    struct suggest_known known = engine_known(rig.engine, ask->sweep, ask->revision);
     assert_int_equal(known.history->len, 1);
     struct suggest_answer answer;
     suggest_find(&known, ask, &answer);

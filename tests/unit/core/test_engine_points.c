@@ -148,7 +148,7 @@ static void results_are_history(void **state)
     assert_non_null(strstr(rig.reply, "\"imported\":2,\"outside\":1,\"no_value\":3"));
     assert_non_null(strstr(rig.reply, "\"first_outside\":\"'n'"));
     rig_restart(&rig);
-    const struct history *history = engine_known(rig.engine, 1).history;
+    const struct history *history = engine_known(rig.engine, 1, 1).history;
     assert_int_equal(history->len, 2);
     assert_int_equal(history->trial[1], HISTORY_PRIOR);
     assert_int_equal(history->state[1], TRIAL_PRUNED);

@@ -23,6 +23,7 @@ static void fill(struct records *records)
     add_session(records);
     add_agent(records, 1, "agent-a");
     add_sweep(records, 1, 1, "digits");
+    add_edited(records, 1, 1, 2);
     for (uint32_t i = 0; i < 3; i++) {
         struct attempt_key key = { 1, i, 1 };
         add_trial(records, (struct attempt_key){ 1, i, 0 }, 2 + i, 0.1 + i);

@@ -82,6 +82,25 @@ add_sweep_state(struct records *records, uint32_t sweep, enum sweep_state state)
     return record;
 }
 
+struct record *
+add_edited(struct records *records, uint32_t sweep, uint64_t run, uint32_t revision)
+{
+    const struct rec_note tags[] = { { true, "owner", "me" }, { true, "team", NULL } };
+    AUTO_FREE char *text = mem_printf("sweep: 1 # revision %u\n", revision);
+    struct record record = { .kind = REC_SWEEP_EDITED,
+                             .key.sweep = sweep,
+                             .run_key = run,
+                             .cause = "budget.trials, space.C" };
+    record.as.sweep_edited = (struct rec_sweep_edited){ .revision = revision,
+                                                        .text = text,
+                                                        .mlproject = "name: x\n",
+                                                        .cursor = 12,
+                                                        .enqueued_used = 3,
+                                                        .tags = tags,
+                                                        .tags_len = ARRAY_LEN(tags) };
+    return add(records, &record);
+}
+
 struct record *add_agent(struct records *records, uint32_t agent, const char *id)
 {
     struct record record = { .kind = REC_AGENT };
@@ -118,9 +137,9 @@ struct record *add_assigned(struct records *records,
                             uint32_t agent)
 {
     struct record *record = add_plain(records, REC_ASSIGNED, key, run);
-    record->as.assigned = (struct rec_assigned){ .agent = agent,
-                                                 .boot = UINT64_MAX,
-                                                 .gpu_mask = (uint64_t)1 << 63 };
+    record->as.assigned = (struct rec_assigned){
+        .agent = agent, .boot = UINT64_MAX, .gpu_mask = (uint64_t)1 << 63, .revision = 1
+    };
     return record;
 }
 
@@ -240,6 +259,21 @@ static void assert_sweep_eq(const struct rec_sweep_created *a,
     }
 }
 
+static void assert_edited_eq(const struct rec_sweep_edited *a,
+                             const struct rec_sweep_edited *b)
+{
+    assert_int_equal(a->revision, b->revision);
+    assert_text_eq(a->text, b->text);
+    assert_text_eq(a->mlproject, b->mlproject);
+    assert_true(a->cursor == b->cursor);
+    assert_int_equal(a->enqueued_used, b->enqueued_used);
+    assert_int_equal(a->tags_len, b->tags_len);
+    for (size_t i = 0; i < a->tags_len; i++) {
+        assert_text_eq(a->tags[i].name, b->tags[i].name);
+        assert_text_eq(a->tags[i].value, b->tags[i].value);
+    }
+}
+
 static void assert_trial_eq(const struct rec_trial_created *a,
                             const struct rec_trial_created *b)
 {
@@ -274,6 +308,8 @@ static void assert_body_eq(const struct record *a, const struct record *b)
 {
     if (a->kind == REC_SWEEP_CREATED) {
         assert_sweep_eq(&a->as.sweep_created, &b->as.sweep_created);
+    } else if (a->kind == REC_SWEEP_EDITED) {
+        assert_edited_eq(&a->as.sweep_edited, &b->as.sweep_edited);
     } else if (a->kind == REC_TRIAL_CREATED) {
         assert_trial_eq(&a->as.trial_created, &b->as.trial_created);
     } else if (a->kind == REC_ENDED) {
@@ -290,6 +326,7 @@ static void assert_body_eq(const struct record *a, const struct record *b)
         assert_true(a->as.assigned.boot == b->as.assigned.boot);
         assert_true(a->as.assigned.gpu_mask == b->as.assigned.gpu_mask);
         assert_int_equal(a->as.assigned.prefetch, b->as.assigned.prefetch);
+        assert_int_equal(a->as.assigned.revision, b->as.assigned.revision);
     } else if (a->kind == REC_STARTED) {
         assert_true(a->as.started.time_ms == b->as.started.time_ms);
         assert_int_equal(a->as.started.pid, b->as.started.pid);

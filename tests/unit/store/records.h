@@ -28,6 +28,9 @@ struct record *
 add_sweep(struct records *records, uint32_t sweep, uint64_t run, const char *name);
 struct record *
 add_sweep_state(struct records *records, uint32_t sweep, enum sweep_state state);
+/* A new file; sets the tag owner and removes the tag team. */
+struct record *
+add_edited(struct records *records, uint32_t sweep, uint64_t run, uint32_t revision);
 struct record *add_agent(struct records *records, uint32_t agent, const char *id);
 /* x = {c, choice}; params C (float) and kernel (string). */
 struct record *

@@ -68,7 +68,9 @@ static void build(struct records *records)
     add_trial(records, (struct attempt_key){ 1, 0, 0 }, 2, 0.1);
     add_trial(records, (struct attempt_key){ 1, 1, 0 }, 3, 10);
     add_assigned(records, t0, 2, 1);
-    add_assigned(records, t1, 3, 1);
+    add_edited(records, 1, 1, 2);
+    add_edited(records, 1, 1, 3);
+    add_assigned(records, t1, 3, 1)->as.assigned.revision = 3;
     add_started(records, t0, 2);
     add_started(records, t1, 3);
     add_points(records, t0, 2, "accuracy", 1, losses, 1);

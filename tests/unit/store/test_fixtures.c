@@ -67,6 +67,10 @@ static void check_valid(const char *fixture)
     assert_ok(store_audit(reader, &findings, &err), &err);
     assert_string_equal(strbuf_cstr(&findings), "");
     AUTO_JSON json_t *args = json_pack("{s:s}", "sweep", "digits");
+    AUTO_JSON json_t *revisions = NULL;
+    assert_ok(store_query(reader, "revisions", args, &revisions, &err), &err);
+    assert_int_equal(json_array_size(revisions),
+                     seen.kinds[REC_SWEEP_CREATED] + seen.kinds[REC_SWEEP_EDITED]);
     AUTO_JSON json_t *best = NULL;
     assert_ok(store_query(reader, "best", args, &best, &err), &err);
     AUTO_FREE char *params = json_dump_line(json_object_get(best, "params"));
@@ -76,10 +80,11 @@ static void check_valid(const char *fixture)
     store_close(store);
 }
 
-static void test_v1_opens(void **state)
+static void test_every_version_opens(void **state)
 {
     UNUSED(state);
     check_valid("valid/v1.db");
+    check_valid("valid/v2.db");
 }
 
 static void test_newer_is_refused(void **state)
@@ -97,7 +102,7 @@ static void test_newer_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_v1_opens),
+        TEST(test_every_version_opens),
         TEST(test_newer_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,7 @@ static int setup(void **state)
     add_agent(records, 1, "agent-a");
     add_sweep(records, 1, 1, "digits");
     add_trial(records, (struct attempt_key){ 1, 0, 0 }, 2, 7);
+    add_edited(records, 1, 1, 2);
     add_sweep_state(records, 1, SWEEP_STOPPED)->cause = "stopped by user";
     add_sweep(records, 2, 3, "digits");
     build_trials(records);
@@ -223,6 +224,29 @@ static void test_show(void **state)
     assert_string_equal(tags, "{\"team\":\"vision\"}");
 }
 
+static void test_revisions(void **state)
+{
+    AUTO_JSON json_t *sweep = ask(state, "show", "{\"ref\":\"digits\"}");
+    assert_int_equal(number_at(sweep, "revision"), 1);
+    AUTO_FREE char *by_id = mem_printf("{\"ref\":\"%s\"}", sweep_run_id(1).hex);
+    AUTO_FREE char *of_id = mem_printf("{\"sweep\":\"%s\"}", sweep_run_id(1).hex);
+    AUTO_JSON json_t *edited = ask(state, "show", by_id);
+    assert_int_equal(number_at(edited, "revision"), 2);
+    assert_string_equal(text_at(edited, "text"), "sweep: 1 # revision 2\n");
+    AUTO_FREE char *tags = json_dump_line(json_object_get(edited, "tags"));
+    assert_string_equal(tags, "{\"owner\":\"me\"}");
+    AUTO_JSON json_t *all = ask(state, "revisions", of_id);
+    assert_int_equal(json_array_size(all), 2);
+    const json_t *first = json_array_get(all, 0);
+    const json_t *second = json_array_get(all, 1);
+    assert_int_equal(number_at(first, "revision"), 1);
+    assert_null(json_object_get(first, "changed"));
+    assert_string_equal(text_at(first, "text"), "sweep: 1\n");
+    assert_int_equal(number_at(second, "revision"), 2);
+    assert_string_equal(text_at(second, "changed"), "budget.trials, space.C");
+    assert_true(number_at(second, "time") > number_at(first, "time"));
+}
+
 static void test_runs(void **state)
 {
     AUTO_JSON json_t *all = ask(state, "runs", "{}");
@@ -382,6 +406,7 @@ int main(void)
         TEST(test_trials_filter_and_page),
         TEST(test_best_prefers_finished),
         TEST(test_show),
+        TEST(test_revisions),
         TEST(test_runs),
         TEST(test_metrics),
         TEST(test_log),
