@@ -14,7 +14,9 @@ allowed='abs|acos|asin|atan|atan2|bsearch|calloc|cbrt|ceil|cos|cosh|erf|erfc|exp
 |__ctype_tolower_loc|__ctype_toupper_loc|_GLOBAL_OFFSET_TABLE_
 |__isinf|__isnan|__finite|__cpu_model|__cpu_indicator_init
 |__(a|t|ub|l)san_.*|__gcov_.*|__llvm_.*|__sanitizer_.*|__start_.*|__stop_.*
-|__asan.*|__odr_asan.*|longjmp|_setjmp'
+|__asan.*|__odr_asan.*|longjmp|_setjmp
+|json_(array|object|string|integer|real|number|boolean|true|false|null)(_[a-z_]+)?
+|json_(equal|delete|copy|deep_copy|vsprintf|sprintf)'
 allowed=$(printf '%s' "$allowed" | tr -d '\n')
 
 folder=$(mktemp -d)
