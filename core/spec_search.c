@@ -168,7 +168,8 @@ static void preset_search(struct sweep_spec *spec, const struct sampler_ops *ops
     spec->sampler_options =
         mem_alloc_array(ops->options_len, sizeof *spec->sampler_options);
     option_presets(ops->options, ops->options_len, spec->sampler_options);
-    spec->avoid_duplicates = space_size(spec->space) != 0;
+    /* A sampler that counts its points gives each of them once. */
+    spec->avoid_duplicates = space_size(spec->space) != 0 || ops->count != NULL;
 }
 
 enum err_code spec_read_search(const struct spec_reader *r,

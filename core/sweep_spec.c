@@ -312,16 +312,60 @@ void sweep_spec_destroy(struct sweep_spec *spec)
 
 /* ---- questions ---- */
 
+/* A grid visits the value x of parameter i. */
+static bool is_on_grid(const struct space *space, size_t i, double x)
+{
+    uint64_t low = 0;
+    uint64_t high = space_grid_len(space, i);
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        double value = space_grid_at(space, i, middle);
+        if (value == x) {
+            return true;
+        }
+        low = value < x ? middle + 1 : low;
+        high = value < x ? high : middle;
+    }
+    return isnan(x);
+}
+
+/* Enqueued points that the sampler's own would repeat, each counted once. */
+static uint64_t enqueued_repeats(const struct sweep_spec *spec)
+{
+    const struct space *space = spec->space;
+    struct tried seen;
+    uint64_t repeats = 0;
+    tried_init(&seen, space->len);
+    for (size_t k = 0; k < spec->enqueued_len; k++) {
+        const double *x = spec->enqueued + k * space->len;
+        bool repeated = !tried_has(&seen, x, 0);
+        for (size_t i = 0; i < space->len && repeated; i++) {
+            repeated = is_on_grid(space, i, x[i]);
+        }
+        repeats += repeated ? 1 : 0;
+        tried_add_prior(&seen, x);
+    }
+    tried_fini(&seen);
+    return repeats;
+}
+
+/* Trials that a sampler which counts its points gives, with the enqueued ones. */
+static uint64_t trials_counted(const struct sweep_spec *spec)
+{
+    uint64_t points = spec->sampler->count(spec->space);
+    if (points == UINT64_MAX) {
+        return points;
+    }
+    uint64_t repeats = spec->avoid_duplicates ? enqueued_repeats(spec) : 0;
+    return num_add_sat_u64(points, spec->enqueued_len - repeats);
+}
+
 uint64_t sweep_spec_trials(const struct sweep_spec *spec)
 {
-    uint64_t offered =
-        spec->sampler->count != NULL ? spec->sampler->count(spec->space) : 0;
+    uint64_t offered = spec->sampler->count != NULL ? trials_counted(spec) : 0;
     uint64_t wanted = spec->budget.trials;
-    if (offered != 0) {
-        offered = num_add_sat_u64(offered, spec->enqueued_len);
-    }
     uint64_t points = spec->avoid_duplicates ? space_size(spec->space) : 0;
-    if (points != 0 && (offered == 0 || points < offered)) {
+    if (points != 0 && offered == 0) {
         offered = points;
     }
     if (offered == 0 || wanted == 0) {

@@ -85,8 +85,8 @@ enqueue: [{x: 3, y: 3}]
     text = text.replace("echo value=$(({x} * 10 + {y}))", "echo value={x} [ {y} ]")
     text = text.replace('[sh, -c, "echo value={x} [ {y} ]"]', "'echo value={x} [ {y} ]'")
     lab.winnow("run", lab.write("sweep.yaml", text), "--slots", "2")
-    # 3 columns of 5, one without two cells, and x = 4 once; the enqueued one on top.
-    equal(check(lab), (3 * 5 - 2 + 1 + 1, 0, []))
+    # 3 columns of 5, one without two cells, and x = 4 once; the enqueued one is a cell.
+    equal(check(lab), (3 * 5 - 2 + 1, 0, []))
 
 
 def killed_and_resumed(lab):

@@ -130,7 +130,7 @@ mutant(ack_read_wrongly agent/wire.c
         in->event.as.ack.seq += in->event.as.ack.seq % 7 == 6;]==])
 
 # Found by deriving every decision again at the end.
-mutant(sampler_remembers samplers/random.c
+mutant(sampler_remembers samplers/fresh.c
   [==[        streams[i] = rng_stream(request->seed, request->trial,]==]
   [==[        static uint64_t calls;
         streams[i] = rng_stream(request->seed + calls++ / 64, request->trial,]==])

@@ -152,6 +152,36 @@ static void trials_offered(void **state)
     sweep_spec_destroy(spec);
 }
 
+/* A cell that was enqueued does not run twice, but an enqueued point does. */
+static void enqueued_cells_count_once(void **state)
+{
+    UNUSED(state);
+    static const struct {
+        const char *more;
+        uint64_t trials;
+    } table[] = {
+        { "enqueue: [{a: 2, f: 0.5}]\n", 12 },
+        { "enqueue: [{a: 2, f: 0.5}, {a: 2, f: 0.5}]\n", 13 },
+        { "enqueue: [{a: 2, f: 0.5}, {a: 2, f: 0.4}, {a: 3, f: 1}]\n", 13 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        char *AUTO_FREE text =
+            mem_printf("sweep: 1\nname: g\ncommand: ./t\nobjective: {metric: m}\n"
+                       "space:\n  a: {int: [1, 4]}\n  f: {float: [0, 1], grid: 3}\n%s"
+                       "search: {sampler: grid}\n",
+                       table[i].more);
+        struct sweep_spec *spec = spec_rig_must(text, NULL);
+        assert_true(spec->avoid_duplicates);
+        assert_int_equal(sweep_spec_trials(spec), table[i].trials);
+        sweep_spec_destroy(spec);
+        char *AUTO_FREE twice =
+            mem_printf("%.*s, duplicates: allow}\n", (int)strlen(text) - 2, text);
+        spec = spec_rig_must(twice, NULL);
+        assert_true(sweep_spec_trials(spec) > 12);
+        sweep_spec_destroy(spec);
+    }
+}
+
 static void objectives(void **state)
 {
     UNUSED(state);
@@ -191,6 +221,7 @@ int main(void)
         TEST(mlproject_changes_are_seen),
         TEST(project_paths),
         TEST(trials_offered),
+        TEST(enqueued_cells_count_once),
         TEST(objectives),
         TEST(unsupported_has_its_code),
     };
