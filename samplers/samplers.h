@@ -11,4 +11,7 @@ extern const struct sampler_ops sampler_random;
 /* Every cell of a finite space once; see grid.c. */
 extern const struct sampler_ops sampler_grid;
 
+/* Low-discrepancy sequences; see qmc.c. */
+extern const struct sampler_ops sampler_qmc;
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_fresh.c – points that were not tried: random and grid down to the last one
+/* test_fresh.c – points that were not tried: random, qmc and grid down to the last one
  * of a finite space, and what they say when there is none. */
 #include "tests/lib/test.h"
 
@@ -71,6 +71,8 @@ static size_t rig_try_all_but(struct rig *rig, size_t left, double *left_out)
 
 static const char *const searches[] = {
     "search: {sampler: random}\n",
+    "search: {sampler: qmc}\n",
+    "search: {sampler: qmc, sequence: halton}\n",
     "search: {sampler: grid}\n",
 };
 
@@ -186,7 +188,7 @@ static void hopeless_spaces_are_said(void **state)
         "  a: {float: [0, 1]}\n  k: [x, y, z]\n",
         "  a: {int: [1, 1000000]}\n  b: {int: [1, 1000000]}\n  k: [x, y, z]\n",
     };
-    for (size_t s = 0; s < 1; s++) {
+    for (size_t s = 0; s < 3; s++) {
         for (size_t i = 0; i < ARRAY_LEN(spaces); i++) {
             struct rig rig;
             char *AUTO_FREE more = mem_printf("%sforbid: [a >= 0]\n", searches[s]);
