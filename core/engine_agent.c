@@ -377,35 +377,3 @@ void engine_on_peer_lost(struct engine *engine, uint64_t peer)
         agent_forget_peer(engine, agent);
     }
 }
-
-/* ---- the room that attempts take; apply.c calls these ---- */
-
-void agent_take_room(struct agent *agent, const struct attempt *attempt)
-{
-    const struct resources *need = &attempt->trial->sweep->spec->run.resources;
-    if (attempt->prefetch) {
-        agent->prefetched++;
-        return;
-    }
-    agent->used_slots++;
-    agent->used_cpus += need->cpus;
-    agent->used_memory += need->memory_bytes;
-    agent->used_gpus |= attempt->gpu_mask;
-}
-
-void agent_give_room(struct agent *agent, const struct attempt *attempt)
-{
-    const struct resources *need = &attempt->trial->sweep->spec->run.resources;
-    if (attempt->prefetch) {
-        ASSERT(agent->prefetched > 0);
-        agent->prefetched--;
-        return;
-    }
-    ASSERT(agent->used_slots > 0);
-    ASSERT(agent->used_cpus >= need->cpus);
-    ASSERT(agent->used_memory >= need->memory_bytes);
-    agent->used_slots--;
-    agent->used_cpus -= need->cpus;
-    agent->used_memory -= need->memory_bytes;
-    agent->used_gpus &= ~attempt->gpu_mask;
-}
