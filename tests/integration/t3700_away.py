@@ -42,7 +42,8 @@ def coordinator_away(lab):
     agents = [lab.agent(endpoint, f"a{i}", "--slots", "2") for i in range(2)]
     sweep = lab.winnow("submit", lab.write("sweep.yaml", grid("g", 4, 4, body))).out.strip()
     # Four have ended, four run, and each slot holds one more.
-    wait_for("all slots", lambda: lab.executing(sweep) == 4 and given(lab) == 12)
+    wait_for("all slots", lambda: given(lab) == 12 and lab.executing(sweep) == 4
+             and lab.counts(sweep)["finished"] == 4)
     coordinator.kill()
     gone = time.monotonic()
     executed = len(lab.lines("executed"))

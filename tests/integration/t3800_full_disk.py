@@ -15,7 +15,7 @@ POINTS = 2000
 def script(lab):
     """Prints its points and writes down that it ran."""
     return (f"echo $WINNOW_TRIAL >>{lab.path('executed')}; "
-            f"seq {POINTS} | sed 's/^/value=/'")
+            f"seq {POINTS} | sed 's/^/value=/'; sleep 0.1")
 
 
 def stored(lab):
@@ -100,7 +100,7 @@ def agent(lab):
     agent.wait_err("connected to")
     disk.fill()
     lab.winnow("submit", lab.write("sweep.yaml",
-                                   grid("g", 2, 6, script(lab) + "; sleep 0.3")))
+                                   grid("g", 2, 6, script(lab) + "; sleep 0.2")))
     agent.wait_err("No space left on device; what is to start waits for space")
     equal([t["phase"] for t in lab.json("trials", "last", "--state", "running")][:2],
           ["preparing"] * 2)

@@ -52,6 +52,7 @@ def take(lab, name):
 
 
 def valid(lab):
+    lab.spoiled = True  # the text of v1.db is no sweep file; the others are checked here
     for name, expected in fixtures("valid"):
         take(lab, name)
         # Whoever holds the home first brings its schema up to date.
@@ -64,7 +65,8 @@ def valid(lab):
             lab.winnow("replay", expected["resumes"], "--check")
             equal(agent.end(), 0)
         equal(coordinator.end(), 0)
-        lab.winnow("doctor")
+        if "resumes" in expected:
+            lab.winnow("doctor")
 
 
 def every_schema(lab):
@@ -77,6 +79,7 @@ def every_schema(lab):
 
 
 def invalid(lab):
+    lab.spoiled = True
     for name, expected in fixtures("invalid"):
         take(lab, name)
         before = open(os.path.join(lab.home, "store.db"), "rb").read()
