@@ -222,12 +222,16 @@ static void check_store(struct doctor *doctor)
     AUTO_STRBUF struct strbuf findings = STRBUF_INIT(FINDINGS_MAX);
     struct store_reader *reader = NULL;
     struct err err = { 0 };
+    AUTO_STRBUF struct strbuf aside = STRBUF_INIT(FINDINGS_MAX);
     enum err_code code = store_reader_open(doctor->home, &reader, &err);
     if (code == ERR_OK) {
         code = store_audit(reader, &findings, &err);
     }
     if (code == ERR_OK && findings.len == 0) {
         code = check_events(reader, &findings, &err);
+    }
+    if (code == ERR_OK && findings.len == 0) {
+        code = store_agents_aside(reader, &aside, &err);
     }
     store_reader_close(reader);
     if (code != ERR_OK) {
@@ -236,6 +240,8 @@ static void check_store(struct doctor *doctor)
         report(doctor, "store", LEVEL_FAIL, "%s", strbuf_cstr(&findings));
     } else {
         report(doctor, "store", LEVEL_OK, "sound");
+        report(doctor, "agents", aside.len > 0 ? LEVEL_WARN : LEVEL_OK, "%s",
+               aside.len > 0 ? strbuf_cstr(&aside) : "none is set aside");
     }
 }
 

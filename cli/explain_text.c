@@ -373,7 +373,9 @@ static void add_agents(const json_t *agents, struct strbuf *out)
         strbuf_addf(out, ": %lld of %lld slots taken, %lld by this sweep%s\n",
                     int_at(agent, "used_slots"), int_at(agent, "slots"),
                     int_at(agent, "of_sweep"),
-                    is_true(agent, "leaving") ? "; shutting down" : "");
+                    is_true(agent, "leaving") ? "; shutting down"
+                    : is_true(agent, "aside") ? "; set aside, all failed there"
+                                              : "");
     }
 }
 

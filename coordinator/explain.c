@@ -151,6 +151,7 @@ static json_t *agent_json(const struct explain_agent *agent)
     json_put_i64(object, "gpus", agent->gpus);
     json_put_i64(object, "used_gpus", agent->used_gpus);
     json_put_bool(object, "leaving", agent->leaving);
+    json_put_bool(object, "aside", agent->aside);
     return object;
 }
 

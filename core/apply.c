@@ -119,7 +119,7 @@ static void trial_set_value(struct trial *trial, double value, int64_t step)
     }
 }
 
-/* ---- live attempts and the room they take ---- */
+/* ---- live attempts ---- */
 
 static void attempt_count(struct attempt *attempt)
 {
@@ -393,6 +393,19 @@ static void apply_agent(struct engine *engine, const struct record *record)
     mem_free(agent->host);
     agent->host = mem_strdup(said->host);
     agent->boot = said->boot;
+    strikes_forget(engine, agent);
+}
+
+static enum err_code
+apply_agent_state(struct engine *engine, const struct record *record, struct err *err)
+{
+    const struct rec_agent_state *said = &record->as.agent_state;
+    struct agent *agent = map_u64_get(&engine->agents, said->agent);
+    if (agent == NULL) {
+        return err_set(err, ERR_CORRUPT, "no agent with key %u", said->agent);
+    }
+    agent_set_aside(engine, agent, said->aside, record->time);
+    return ERR_OK;
 }
 
 /* At the end, or before all that the user did not ask for. */
@@ -529,6 +542,7 @@ static enum err_code apply_ended(struct engine *engine,
     const struct agent *agent = attempt->agent;
     enum retry_cause cause = retry_cause_of(ended->end);
     bool counts = ended->counts && cause != RETRY_CAUSE_NR;
+    strikes_note(engine, attempt, ended, record->time);
     trial->last_end = (uint8_t)ended->end;
     if (counts && trial->retries[cause] < UINT16_MAX) {
         trial->retries[cause]++;
@@ -610,6 +624,7 @@ apply_to_attempt(struct engine *engine, const struct record *record, struct err 
     case REC_TRIAL_CREATED:
     case REC_ASSIGNED:
     case REC_TRIAL_STATE:
+    case REC_AGENT_STATE:
     case REC_PRIOR:
     case RECORD_KIND_NR:
         break;
@@ -701,6 +716,8 @@ apply_kind(struct engine *engine, const struct record *record, struct err *err)
         return apply_assigned(engine, record, err);
     case REC_TRIAL_STATE:
         return apply_trial_state(engine, record, err);
+    case REC_AGENT_STATE:
+        return apply_agent_state(engine, record, err);
     case REC_STARTED:
     case REC_STOP_REQUESTED:
     case REC_REQUEUED:

@@ -36,6 +36,7 @@ struct engine *engine_create(const struct engine_config *config)
     map_u64_init(&engine->peers);
     map_str_init(&engine->agents_by_id);
     heap_init(&engine->leases);
+    list_init(&engine->watched);
     return engine;
 }
 
@@ -44,6 +45,7 @@ static void agent_destroy(struct agent *agent)
     mem_free(agent->id);
     mem_free(agent->host);
     map_u64_fini(&agent->sweeps_sent);
+    vec_fini(&agent->strikes);
     mem_free(agent);
 }
 
@@ -255,6 +257,9 @@ static void on_start(struct engine *engine, struct effects *effects)
         }
     }
     engine_resume_holds(engine);
+    LIST_FOREACH (node, &engine->watched) {
+        agent_rest(engine, container_of(node, struct agent, watched_node));
+    }
     for (size_t i = 0; i < engine->active.len; i++) {
         struct sweep *sweep = engine->active.ptr[i];
         sweep->rest_told = sweep->state != SWEEP_RUNNING && sweep->live == 0;
@@ -342,6 +347,7 @@ void engine_step(struct engine *engine,
     engine_expire_leases(engine, effects);
     take_event(engine, event, effects);
     engine_release_holds(engine);
+    engine_watch_agents(engine, effects);
     engine_reconcile_sweeps(engine, effects);
     engine_dispatch(engine, effects);
     tell_drained(engine, effects);
@@ -396,6 +402,10 @@ bool engine_deadline(const struct engine *engine, struct mono *deadline_out)
             soonest_add(&soonest, end);
         }
         soonest_heap(&soonest, &sweep->holds);
+    }
+    struct mono probe = { 0 };
+    if (engine_next_probe(engine, &probe)) {
+        soonest_add(&soonest, probe);
     }
     if (soonest.any) {
         *deadline_out = soonest.at;

@@ -120,6 +120,14 @@ static void check_agent(const struct engine *engine, const struct agent *agent)
     ASSERT(agent->used_memory == memory);
     ASSERT(agent->prefetched == prefetched);
     ASSERT(agent->used_gpus == gpus);
+    ASSERT(agent->strikes.len <= STRIKES_KEPT_MAX);
+    ASSERT(list_node_is_linked(&agent->watched_node)
+           == (agent->aside || agent->strikes.len >= STRIKES_OUT));
+    for (size_t i = 0; i < agent->strikes.len; i++) {
+        const struct strike *strike = &agent->strikes.ptr[i];
+        ASSERT(strike->attempt <= strike->trial->attempts);
+        ASSERT(i == 0 || strike[-1].at < strike->at);
+    }
     ASSERT(agent->expected == heap_node_is_queued(&agent->lease_node));
     ASSERT(agent->peer == 0 || map_u64_get(&engine->peers, agent->peer) == agent);
 }

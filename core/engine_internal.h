@@ -90,6 +90,27 @@ struct past {
     int64_t backoff_ms;        /* nor is the wait longer than this */
 };
 
+/* An attempt that failed, see strikes.c. */
+struct strike {
+    struct trial *trial;
+    uint32_t attempt;
+    uint64_t at; /* engine.ends when it ended */
+};
+
+/* An attempt that ended well. */
+struct good_end {
+    const struct agent *agent; /* NULL: none */
+    uint64_t at;               /* engine.ends then */
+};
+
+/* Strikes in a row, and different trials among them, that set an agent aside. */
+#define STRIKES_OUT    5u
+#define STRIKES_TRIALS 3u
+/* Strikes that an agent's books keep: the trials that may be given back. */
+#define STRIKES_KEPT_MAX 64u
+/* An agent that is aside rests so long before it gets a probe. */
+#define ASIDE_REST_MS ((int64_t)10 * 60 * MS_PER_S)
+
 struct trial {
     struct sweep *sweep;
     const struct revision *revision; /* whose space x is a point of */
@@ -147,6 +168,7 @@ struct sweep {
     uint32_t retried_open;              /* trials that are `retried` */
     uint32_t retried_queued;            /* … and queued */
     uint32_t ended_since, failed_since; /* trials that ended since it was resumed */
+    struct good_end good[2];            /* newest, and newest of another agent */
     struct trial *best;                 /* NULL: none finished with a value */
     struct knowledge *known;            /* in the newest space */
     struct map_str names;               /* metric names reported so far, bounded */
@@ -165,11 +187,16 @@ struct agent {
     char *id;
     char *host;
     uint64_t boot;
-    struct list attempts; /* live attempts given to it, also suspect ones */
+    struct list attempts;          /* live attempts given to it, also suspect ones */
+    VEC(struct strike) strikes;    /* its newest attempts, all failed; oldest first */
+    bool aside;                    /* gets nothing that others can run */
+    int64_t aside_ms;              /* wall clock: when its rest began */
+    struct list_node watched_node; /* in engine.watched */
     /* not recorded: */
-    uint64_t peer;       /* its connection; 0: none */
-    bool expected;       /* lease is running */
-    bool leaving;        /* it is shutting down: gets nothing more */
+    uint64_t peer;        /* its connection; 0: none */
+    struct mono probe_at; /* while aside: end of its rest */
+    bool expected;        /* lease is running */
+    bool leaving;         /* it is shutting down: gets nothing more */
     uint32_t only_sweep; /* works on demand for this sweep only; 0: an ordinary agent */
     uint32_t wanted;     /* attempts it takes now, when it works on demand */
     uint32_t slots, cpus;
@@ -191,6 +218,8 @@ struct engine {
     struct map_str agents_by_id;
     struct map_u64 peers; /* connection → struct agent */
     struct heap leases;
+    struct list watched; /* agents that are aside or have STRIKES_OUT strikes */
+    uint64_t ends;       /* attempts that ended */
     uint64_t next_run_key;
     uint32_t next_sweep, next_agent;
     struct wall last; /* of the newest record */
@@ -257,6 +286,34 @@ enum err_code apply_sweep_edited(const struct engine *engine,
                                  struct sweep *sweep,
                                  const struct record *record,
                                  struct err *err);
+/* ---- strikes.c: agents on which attempts fail; called by apply.c ---- */
+
+/* An attempt ended at that time; it is still live. */
+void strikes_note(struct engine *engine,
+                  struct attempt *attempt,
+                  const struct rec_ended *ended,
+                  struct wall time);
+/* A new process of the agent: nothing is held against it. */
+void strikes_forget(struct engine *engine, struct agent *agent);
+void agent_set_aside(struct engine *engine,
+                     struct agent *agent,
+                     bool aside,
+                     struct wall time);
+/* Its newest attempts failed, STRIKES_OUT of them or more, or it is aside. */
+bool agent_is_struck(const struct agent *agent);
+/* Sets probe_at from aside_ms; again after a restart. */
+void agent_rest(const struct engine *engine, struct agent *agent);
+
+/* ---- engine_aside.c ---- */
+
+/* Sets agents aside, releases them, gives back what failed there. Idempotent. */
+void engine_watch_agents(struct engine *engine, struct effects *effects);
+/* The agent is aside and gets no attempt of the sweep now. */
+bool agent_rests(const struct engine *engine,
+                 const struct agent *agent,
+                 const struct sweep *sweep);
+/* When the next agent's rest is over; false when none rests. */
+bool engine_next_probe(const struct engine *engine, struct mono *at_out);
 
 /* ---- engine.c: finding and sending ---- */
 
@@ -444,7 +501,9 @@ bool sweep_below_parallel(const struct sweep *sweep);
 /* Devices in a mask. */
 uint32_t gpus_in(uint64_t mask);
 /* Attempts of the sweep that the agent could begin now. */
-uint64_t agent_room(const struct agent *agent, const struct sweep *sweep);
+uint64_t agent_room(const struct engine *engine,
+                    const struct agent *agent,
+                    const struct sweep *sweep);
 
 /* Room bookkeeping of agents: called by apply.c only. */
 void agent_take_room(struct agent *agent, const struct attempt *attempt);

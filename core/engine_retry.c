@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 #include "core/engine_internal.h"
 #include "core/expr.h"
+#include "core/space_map.h"
 
 #define WORDS_MAX       3u
 #define RETRIABLE       ((1u << TRIAL_FAILED) | (1u << TRIAL_CANCELLED))
@@ -138,7 +139,10 @@ static bool filter_passes(const struct filter *filter, const struct trial *trial
     if (filter->expr == NULL) {
         return true;
     }
-    memcpy(filter->x, trial->x, filter->own_len * sizeof *filter->x);
+    const struct space *own = trial->sweep->spec->space;
+    if (!space_map_point(trial->revision->spec->space, own, trial->x, filter->x)) {
+        return false; /* a point that the sweep's file has no place for any more */
+    }
     for (size_t i = filter->own_len; i < filter->space.len; i++) {
         filter->x[i] = filter->words[i - filter->own_len](trial);
     }

@@ -271,6 +271,7 @@ static void list_agents(const struct asking *ask)
             .used_gpus = gpus_in(agent->used_gpus),
             .of_sweep = slots_of_sweep(agent, ask->sweep),
             .leaving = agent->leaving,
+            .aside = agent->aside,
         };
         vec_push(&ask->out->agents, row);
     }

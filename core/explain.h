@@ -76,6 +76,7 @@ struct explain_agent {
     uint32_t gpus, used_gpus;
     uint32_t of_sweep; /* slots that this sweep holds there */
     bool leaving;
+    bool aside; /* everything failed there, see engine_aside.c */
 };
 
 /* The live attempt of a trial. */

@@ -379,10 +379,10 @@ bool why_agents_full(const struct asking *ask)
     void *item = NULL;
     while (map_u64_next(&ask->engine->peers, &pos, NULL, &item)) {
         const struct agent *agent = item;
-        if (agent_room(agent, ask->sweep) > 0) {
+        if (agent_room(ask->engine, agent, ask->sweep) > 0) {
             return false;
         }
-        if (agent_could(agent, need)) {
+        if (agent_could(agent, need) && !agent_rests(ask->engine, agent, ask->sweep)) {
             agents++;
             slots += agent->slots;
             used += agent->used_slots;

@@ -157,6 +157,7 @@ static void pack_record(struct packer *packer, struct record *record)
     case REC_ENDED:
     case REC_TRIAL_STATE:
     case REC_MARK:
+    case REC_AGENT_STATE:
         return;
     case RECORD_KIND_NR:
         break;

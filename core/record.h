@@ -46,6 +46,7 @@
     X(LOG, 15)                                                                         \
     X(MARK, 16)                                                                        \
     X(SWEEP_EDITED, 17) /* its file was changed: a new revision; cause: the keys */    \
+    X(AGENT_STATE, 18)  /* an agent was set aside, or is in use again */               \
     X(PRIOR, 20)        /* a result from elsewhere that the sampler may learn from */
 
 #define RECORD_ENUM(suffix, number) REC_##suffix = (number),
@@ -161,6 +162,13 @@ struct rec_prior {
     int64_t step;
 };
 
+/* An agent on which everything fails gets no more work for a while, see
+ * engine_aside.c. */
+struct rec_agent_state {
+    uint32_t agent;
+    bool aside;
+};
+
 struct rec_trial_state {
     enum trial_state state; /* queued: again, of a failed or cancelled trial */
     bool by_user;           /* steered, not decided by the engine */
@@ -215,6 +223,7 @@ struct record {
         struct rec_stop_requested stop_requested;
         struct rec_ended ended;
         struct rec_trial_state trial_state;
+        struct rec_agent_state agent_state;
         struct rec_points points;
         struct rec_notes notes;
         struct rec_log log;

@@ -251,6 +251,7 @@ static void check_decision(struct replay_check *check, const struct record *reco
 static bool concerns(const struct replay_check *check, const struct record *record)
 {
     return record->kind == REC_SESSION || record->kind == REC_AGENT
+           || record->kind == REC_AGENT_STATE
            || (check->sweep != 0 && record->key.sweep == check->sweep);
 }
 

@@ -91,7 +91,9 @@ static const struct resources *next_needs(const struct sweep *sweep)
                : &queue_head(sweep)->revision->runs_as->spec->run.resources;
 }
 
-uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
+uint64_t agent_room(const struct engine *engine,
+                    const struct agent *agent,
+                    const struct sweep *sweep)
 {
     const struct resources *need = next_needs(sweep);
     if (agent->only_sweep != 0) {
@@ -100,10 +102,12 @@ uint64_t agent_room(const struct agent *agent, const struct sweep *sweep)
     if (sweep->spec->command == NULL) {
         return 0; /* made to be asked for points: there is nothing to run */
     }
-    if (agent->peer == 0 || agent->leaving || agent->used_slots >= agent->slots) {
+    if (agent->peer == 0 || agent->leaving || agent->used_slots >= agent->slots
+        || agent_rests(engine, agent, sweep)) {
         return 0;
     }
-    uint64_t room = agent->slots - agent->used_slots;
+    /* One that is aside is taken last: for a probe, or when nobody else can. */
+    uint64_t room = agent->aside ? 1 : agent->slots - agent->used_slots;
     if (need->cpus > 0) {
         uint32_t left =
             agent->cpus > agent->used_cpus ? agent->cpus - agent->used_cpus : 0;
@@ -165,7 +169,9 @@ static uint64_t pick_gpus(const struct agent *agent, uint32_t n)
     return picked;
 }
 
-/* The connected agent with most room for the sweep, or NULL. */
+/* The connected agent with most room for the sweep, or NULL. One on which everything
+ * failed lately is taken last: what others make of the sweep shows whose fault it is.
+ */
 static struct agent *emptiest(const struct engine *engine, const struct sweep *sweep)
 {
     struct agent *best = NULL;
@@ -173,8 +179,11 @@ static struct agent *emptiest(const struct engine *engine, const struct sweep *s
     size_t pos = 0;
     void *item = NULL;
     while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
-        uint64_t room = agent_room(item, sweep);
-        if (room > best_room) {
+        uint64_t room = agent_room(engine, item, sweep);
+        bool last = agent_is_struck(item);
+        bool best_last = best != NULL && agent_is_struck(best);
+        bool better = last == best_last ? room > best_room : best_last;
+        if (room > 0 && (best == NULL || better)) {
             best = item;
             best_room = room;
         }
@@ -383,8 +392,8 @@ fill_prefetch(struct engine *engine, struct sweep *sweep, struct effects *effect
     void *item = NULL;
     while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
         struct agent *agent = item;
-        if (list_is_empty(&sweep->queue) || agent->leaving || agent->only_sweep != 0
-            || agent->prefetched >= agent->slots) {
+        if (list_is_empty(&sweep->queue) || agent->leaving || agent_is_struck(agent)
+            || agent->only_sweep != 0 || agent->prefetched >= agent->slots) {
             continue;
         }
         uint32_t room = prefetch_room(agent, sweep);
@@ -430,8 +439,9 @@ static uint64_t queue_target(const struct engine *engine, const struct sweep *sw
     void *item = NULL;
     while (map_u64_next(&engine->peers, &pos, NULL, &item)) {
         const struct agent *agent = item;
-        room += agent_room(agent, sweep);
-        slots += agent->leaving || agent->only_sweep != 0 ? 0 : agent->slots;
+        room += agent_room(engine, agent, sweep);
+        bool counts = !agent->leaving && !agent->aside && agent->only_sweep == 0;
+        slots += counts ? agent->slots : 0;
     }
     if (sweep->spec->run.parallel > 0) {
         uint64_t left = sweep->spec->run.parallel

@@ -150,6 +150,7 @@ apply_record(struct store *store, const struct record *record, struct err *err)
     case REC_ADOPTED:
     case REC_ENDED:
     case REC_TRIAL_STATE:
+    case REC_AGENT_STATE:
     case REC_PRIOR:
         break;
     case RECORD_KIND_NR:

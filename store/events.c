@@ -18,6 +18,7 @@
  *   PRIOR           trial state  -       step       -            value  x (doubles)
  *   ENDED           trial state  end     step       exit status  value  usage
  *   TRIAL_STATE     trial state  -       -          -            -      -
+ *   AGENT_STATE     1: aside     -       -          -            -      -
  *
  * A trial's run id is not kept here (core/ids.h derives it), nor are its parameters as
  * text (rows of `params`). Does not know runs or metrics.
@@ -174,6 +175,10 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
     case REC_TRIAL_STATE:
         row->state = (int64_t)record->as.trial_state.state;
         row->flags = flag(record->as.trial_state.by_user, EVENT_BY_USER);
+        return;
+    case REC_AGENT_STATE:
+        row->agent = record->as.agent_state.agent;
+        row->state = record->as.agent_state.aside ? 1 : 0;
         return;
     case REC_SESSION:
     case REC_REQUEUED:
@@ -424,6 +429,10 @@ static bool get_body(struct stmt *row,
         out->as.trial_state.state = (enum trial_state)state;
         out->as.trial_state.by_user = has_flag(row, EVENT_BY_USER);
         return state < TRIAL_STATE_NR;
+    case REC_AGENT_STATE:
+        out->as.agent_state.agent = col_u32(row, COL_AGENT);
+        out->as.agent_state.aside = state == 1;
+        return state <= 1;
     case REC_PRIOR:
         get_prior(row, in, scratch, &out->as.prior);
         return true;

@@ -44,6 +44,7 @@ static const char *state_set_by(const struct record *record)
     case REC_SESSION:
     case REC_SWEEP_EDITED:
     case REC_AGENT:
+    case REC_AGENT_STATE:
     case REC_STARTED:
     case REC_STOP_REQUESTED:
     case REC_PRIOR:

@@ -135,4 +135,9 @@ enum err_code store_audit(struct store_reader *reader,
                           struct strbuf *findings,
                           struct err *err) MUST_USE;
 
+/* Appends one line for each agent that is set aside: its name and why. */
+enum err_code store_agents_aside(struct store_reader *reader,
+                                 struct strbuf *lines,
+                                 struct err *err) MUST_USE;
+
 #endif

@@ -114,4 +114,25 @@ def stopped(lab):
     equal(run.wait(10), 1)
 
 
-main(finished, chosen, while_it_runs, stopped)
+def bad_agent(lab):
+    """Everything fails on one agent: it is set aside, and nothing is lost by it."""
+    _, endpoint = lab.coordinator()
+    script = "if [ -n \"$BAD_NODE\" ]; then exit 3; fi; sleep 0.1; echo value={x}{y}"
+    more = "budget: {failures: {max: 100%, first: 100}}\n"
+    good = lab.agent(endpoint, "good", "--slots", "1")
+    bad = lab.start("agent", "--connect", endpoint, "--work-dir",
+                    lab.path("agents", "bad"), "--slots", "2", env={"BAD_NODE": "1"})
+    for agent in (good, bad):
+        agent.wait_err("connected to")
+    lab.winnow("submit", lab.write("g.yaml", grid("g", 3, 5, script, more)), "--connect",
+               endpoint, "--follow")
+    equal((lab.state(), lab.counts()["finished"], lab.counts()["failed"]),
+          ("finished", 15, 0))
+    again = [t for t in lab.json("trials") if t["attempts"] > 1]
+    assert len(again) >= 5, again
+    told = next(c for c in lab.json("doctor") if c["check"] == "agents")
+    equal(told["status"], "warn")
+    assert "is set aside: its last 5 attempts failed (g/" in told["detail"], told
+
+
+main(finished, chosen, while_it_runs, stopped, bad_agent)

@@ -181,6 +181,10 @@ compare_agents(struct compare *compare, const struct agent *a, const struct agen
     expect(compare, "agent's prefetched", a->prefetched, b->prefetched);
     expect(compare, "agent's gpus in use", (int64_t)a->used_gpus,
            (int64_t)b->used_gpus);
+    expect(compare, "agent's strikes", (int64_t)a->strikes.len,
+           (int64_t)b->strikes.len);
+    expect(compare, "agent aside", a->aside, b->aside);
+    expect(compare, "agent's rest", a->aside_ms, b->aside_ms);
     expect(compare, "agent's attempts", (int64_t)a->attempts.len,
            (int64_t)b->attempts.len);
 }

@@ -140,6 +140,7 @@ static void fault_do(struct sim *sim, enum fault fault, struct rng *rng)
     case FAULT_CARRY:
     case FAULT_UNTIDY:
     case FAULT_TRIALS:
+    case FAULT_BAD_AGENT:
     case FAULT_NR:
         return;
     }

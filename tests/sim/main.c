@@ -127,6 +127,7 @@ static void totals_add(struct sim_totals *sum, const struct sim_totals *add)
     sum->points += add->points;
     sum->commits += add->commits;
     sum->restarts += add->restarts;
+    sum->asides += add->asides;
     sum->virtual_ms += add->virtual_ms;
 }
 
@@ -196,12 +197,15 @@ static void seed_run(uint64_t seed, const struct options *options, struct result
 static void print_totals(const struct results *r)
 {
     const struct sim_totals *t = &r->totals;
-    printf("%.1f simulated hours, %llu faults, %llu coordinator starts, %llu trials, "
-           "%llu programs started, %llu points, %llu commits, %llu steps\n",
-           (double)t->virtual_ms / 3600000.0, (unsigned long long)t->faults,
-           (unsigned long long)t->restarts, (unsigned long long)t->trials,
-           (unsigned long long)t->attempts, (unsigned long long)t->points,
-           (unsigned long long)t->commits, (unsigned long long)t->steps);
+    printf(
+        "%.1f simulated hours, %llu faults, %llu coordinator starts, %llu trials, "
+        "%llu programs started, %llu points, %llu commits, %llu steps, %llu agents set "
+        "aside\n",
+        (double)t->virtual_ms / 3600000.0, (unsigned long long)t->faults,
+        (unsigned long long)t->restarts, (unsigned long long)t->trials,
+        (unsigned long long)t->attempts, (unsigned long long)t->points,
+        (unsigned long long)t->commits, (unsigned long long)t->steps,
+        (unsigned long long)t->asides);
 }
 
 int main(int argc, char **argv)

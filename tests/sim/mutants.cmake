@@ -93,6 +93,10 @@ mutant(backoff_ignored core/past.c
   [==[if (base_ms == 0 || !backs_off(end)) {]==]
   [==[if (base_ms == 0 || !backs_off(end) || sweep->key == 1) {]==])
 
+mutant(aside_ignored core/engine_aside.c
+  [==[return agent->aside && !probe && others_can(engine, agent, sweep);]==]
+  [==[return agent->key == 0 && !probe && others_can(engine, agent, sweep);]==])
+
 mutant(points_not_replayed core/apply.c
   [==[    const char *metric = sweep->spec->objective.metric;
     for (size_t n = 0;]==]

@@ -63,11 +63,19 @@ struct o_sweep {
     struct run_id run_id;
 };
 
+/* What the attempts of an agent came to. */
+struct o_agent {
+    uint32_t failed; /* in a row, up to now */
+    bool aside;
+    int64_t rests_ms; /* virtual time: since it is aside or failed again */
+};
+
 struct oracle {
-    uint64_t records;                /* committed so far */
-    uint32_t agents[SIM_AGENTS_MAX]; /* keys the engine gave them; 0: none */
-    struct map_u64 attempts;         /* packed key → struct o_attempt */
-    VEC(struct o_sweep *) sweeps;    /* key - 1 */
+    uint64_t records;                      /* committed so far */
+    uint32_t agents[SIM_AGENTS_MAX];       /* keys the engine gave them; 0: none */
+    struct o_agent health[SIM_AGENTS_MAX]; /* of the same nodes */
+    struct map_u64 attempts;               /* packed key → struct o_attempt */
+    VEC(struct o_sweep *) sweeps;          /* key - 1 */
 };
 
 struct o_attempt *oracle_attempt(struct oracle *oracle, struct attempt_key key);

@@ -13,9 +13,73 @@
 #include "tests/sim/node.h"
 #include "tests/sim/oracle_internal.h"
 
+/* An agent rests so long before its probe, as far as commits tell. */
+#define REST_MS 540000
+/* After the last fault: the last half-open connection was noticed. */
+#define SETTLED_MS 150000
+
 static unsigned long long named(struct attempt_key key)
 {
     return key_pack(key);
+}
+
+/* ---- agents on which everything fails ---- */
+
+/* The agent with that key; NULL when no node has it. */
+static struct o_agent *health_of(struct sim *sim, uint32_t agent)
+{
+    for (size_t node = 0; node < sim->plan.agents_len; node++) {
+        if (sim->oracle->agents[node] == agent) {
+            return &sim->oracle->health[node];
+        }
+    }
+    return NULL;
+}
+
+/* Once all agents are there again one that is aside gets a probe in ten minutes, of
+ * what the first agent can run too. */
+static void check_rest(struct sim *sim, const struct record *record)
+{
+    const struct o_agent *health = health_of(sim, record->as.assigned.agent);
+    int64_t now_ms = sim_now_ms(sim);
+    bool settled = now_ms > sim->plan.faults_ms + SETTLED_MS;
+    SIM_CHECK(sim,
+              health == NULL || !health->aside || !settled
+                  || sim->oracle->health[0].aside
+                  || now_ms - health->rests_ms > REST_MS,
+              "aside: %llx is given to an agent that rests", named(record->key));
+}
+
+static void learn_of(struct sim *sim, const struct record *record, uint32_t agent)
+{
+    const struct rec_ended *ended = &record->as.ended;
+    struct o_agent *health = health_of(sim, agent);
+    bool failed = ended->end == END_FAILED || ended->end == END_OOM
+                  || (ended->end == END_EXITED && ended->state != TRIAL_FINISHED);
+    if (health == NULL) {
+        return;
+    }
+    if (failed) {
+        health->failed++;
+        health->rests_ms = sim_now_ms(sim);
+    } else if (ended->state == TRIAL_FINISHED || ended->end == END_PRUNED) {
+        health->failed = 0;
+    }
+}
+
+static void on_agent_state(struct sim *sim, const struct record *record)
+{
+    const struct rec_agent_state *to = &record->as.agent_state;
+    struct o_agent *health = health_of(sim, to->agent);
+    SIM_CHECK(sim, health != NULL && health->aside != to->aside,
+              "aside: agent %u is told so twice", to->agent);
+    SIM_CHECK(sim, !to->aside || health->failed >= 5,
+              "aside: agent %u after %u failures in a row", to->agent, health->failed);
+    SIM_CHECK(sim, to->aside || health->failed == 0,
+              "aside: agent %u is released and did nothing well", to->agent);
+    health->aside = to->aside;
+    health->rests_ms = sim_now_ms(sim);
+    sim->totals.asides += to->aside ? 1u : 0u;
 }
 
 /* ---- sweeps ---- */
@@ -172,11 +236,22 @@ static void trial_again(struct sim *sim, const struct record *record)
 {
     struct o_sweep *sweep = oracle_sweep(sim, record->key);
     struct o_trial *trial = oracle_trial(sim, record->key);
+    enum trial_state was = trial->state;
     SIM_CHECK(sim, trial->state == TRIAL_FAILED || trial->state == TRIAL_CANCELLED,
               "ends: trial %u/%u is %s and runs again", record->key.sweep,
               record->key.trial, trial_state_name(trial->state));
     SIM_CHECK(sim, !sweep_state_is_final(sweep->state),
               "ends: sweep %u gets a trial back after its end", record->key.sweep);
+    struct attempt_key last = record->key;
+    last.attempt = trial->attempts;
+    const struct o_attempt *attempt = oracle_attempt_known(sim->oracle, last);
+    const struct o_agent *health =
+        attempt != NULL ? health_of(sim, attempt->agent) : NULL;
+    /* An edit takes back what the end of a sweep cancelled. */
+    bool allowed = record->as.trial_state.by_user || was == TRIAL_CANCELLED;
+    SIM_CHECK(sim, allowed || (health != NULL && health->aside),
+              "ends: trial %u/%u runs again though nobody said so", record->key.sweep,
+              record->key.trial);
     sweep->counts[trial->state]--;
     trial->not_before_ms = 0;
     trial->state = TRIAL_QUEUED;
@@ -253,6 +328,7 @@ static void on_assigned(struct sim *sim, const struct record *record)
               plan_has(&sim->plan, FAULT_CLOCK)
                   || record->time.ms >= trial->not_before_ms,
               "back-off: %llx is given out too early", named(record->key));
+    check_rest(sim, record);
     struct o_attempt *attempt = oracle_attempt(sim->oracle, record->key);
     attempt->agent = record->as.assigned.agent;
     attempt->revision = record->as.assigned.revision;
@@ -327,6 +403,7 @@ static void on_ended(struct sim *sim, const struct record *record)
               "ends: %llx exited and was never started", named(record->key));
     attempt->ended = true;
     attempt->complete = record->seq != 0;
+    learn_of(sim, record, attempt->agent);
     trial_becomes(sim, record->key, ended->state);
     if (ended->end == END_FAILED || ended->end == END_TIMEOUT
         || ended->end == END_EXITED) {
@@ -401,6 +478,7 @@ static void on_agent(struct sim *sim, const struct record *record)
     for (size_t node = 0; node < sim->plan.agents_len; node++) {
         if (strcmp(record->as.agent.id, node_name(sim, node)) == 0) {
             sim->oracle->agents[node] = record->as.agent.agent;
+            sim->oracle->health[node] = (struct o_agent){ .failed = 0 };
         }
     }
 }
@@ -451,6 +529,9 @@ void oracle_committed(struct sim *sim, const struct record *record)
         return;
     case REC_AGENT:
         on_agent(sim, record);
+        return;
+    case REC_AGENT_STATE:
+        on_agent_state(sim, record);
         return;
     case REC_SESSION:
     case REC_PRIOR:

@@ -53,4 +53,7 @@ void plan_make(struct sim *sim, uint32_t faults_mask)
     plan->batch_max = rng_chance(&rng, 0.3) ? (size_t)rng_between(&rng, 1, 5) : 512;
     plan->commit_ms_max = rng_chance(&rng, 0.3) ? 200 : 15;
     plan_agents(plan, &rng);
+    /* Not the first, where every sweep fits. */
+    bool bad = plan_has(plan, FAULT_BAD_AGENT) && plan->agents_len > 1;
+    plan->bad_agent = bad ? plan->agents_len - 1 : plan->agents_len;
 }

@@ -28,6 +28,7 @@
     X(STEER, "steer", 10000, 100000)                                                   \
     X(CARRY, "carried-over", 0, 0)                                                     \
     X(UNTIDY, "untidy-transport", 0, 0)                                                \
+    X(BAD_AGENT, "bad-agent", 0, 0)                                                    \
     X(TRIALS, "bad-trials", 0, 0)                                                      \
     X(DISK_ERROR, "disk-error", 20000, 200000)                                         \
     X(POWER, "power-loss", 20000, 300000)                                              \
@@ -56,6 +57,7 @@ struct plan {
     int64_t pace_percent; /* of the times between faults */
     int64_t faults_ms;    /* they happen that long */
     size_t agents_len;
+    size_t bad_agent; /* every program fails there; agents_len: none */
     struct plan_agent agents[SIM_AGENTS_MAX];
     uint32_t sweeps;
     bool store;       /* the coordinator has a real SQLite store (home.h) */

@@ -225,6 +225,11 @@ struct proc *proc_start(struct sim *sim,
     proc->key = start->key;
     proc->gpu_mask = start->as.start.gpu_mask;
     proc->plan = trial_plan_of(sim, start->key);
+    if (node == sim->plan.bad_agent) {
+        proc->plan.kind = proc->plan.notes ? TRIAL_NO_EXEC : TRIAL_FAILS;
+        proc->plan.points = 0;
+        proc->plan.tail_ms = 20;
+    }
     vec_push(&sim->procs, proc);
     sim_in_ms(sim, proc->plan.start_ms, on_exec, proc->number, 0);
     return proc;

@@ -67,6 +67,7 @@ struct sim_totals {
     uint64_t points; /* committed */
     uint64_t commits;
     uint64_t restarts; /* of the coordinator */
+    uint64_t asides;   /* agents set aside */
     int64_t virtual_ms;
 };
 
