@@ -4,6 +4,7 @@
  * Does not know any algorithm. */
 #include "core/spec_sections.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/vec.h"
@@ -106,7 +107,8 @@ static enum err_code read_option(const struct spec_reader *r,
                                  double *value)
 {
     char what[NAME_BYTES_MAX];
-    snprintf(what, sizeof what, "search.%s", def->name);
+    int what_len = snprintf(what, sizeof what, "search.%s", def->name);
+    ASSERT(what_len > 0 && (size_t)what_len < sizeof what);
     enum err_code code = ERR_OK;
     switch (def->kind) {
     case OPTION_BOOL: {

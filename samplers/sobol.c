@@ -65,7 +65,7 @@ static void direction_numbers(uint32_t dim, uint32_t bits, uint64_t m[INDEX_BITS
 /* The coordinate's binary digits, the first one highest of 32. */
 static uint32_t sobol_digits(uint32_t index, uint32_t dim)
 {
-    uint64_t m[INDEX_BITS + 1];
+    uint64_t m[INDEX_BITS + 1] = { 0 };
     uint32_t bits = index == 0 ? 0 : degree_of(index) + 1;
     uint64_t digits = 0;
     direction_numbers(dim, bits, m);
