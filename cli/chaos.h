@@ -115,9 +115,9 @@ enum err_code chaos_ballast_create(const char *home,
                                    struct chaos_ballast **out,
                                    struct err *err) MUST_USE;
 /* Takes what has become free since. */
-void chaos_ballast_fill(struct chaos_ballast *ballast);
+void chaos_ballast_fill(struct chaos_ballast *self);
 /* Gives the space back. NULL is fine. */
-void chaos_ballast_destroy(struct chaos_ballast *ballast);
+void chaos_ballast_destroy(struct chaos_ballast *self);
 
 /* ---- the record (chaos_record.c) ---- */
 

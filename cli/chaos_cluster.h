@@ -65,13 +65,13 @@ struct chaos_cluster {
 int64_t chaos_now_ms(void);
 
 /* Draws from the seed what is done and when. */
-void chaos_faults_plan(struct chaos_cluster *cluster);
+void chaos_faults_plan(struct chaos_cluster *self);
 /* Does the next fault when it is due. */
-void chaos_faults_next(struct chaos_cluster *cluster, int64_t now);
+void chaos_faults_next(struct chaos_cluster *self, int64_t now);
 /* Ends the partitions and thaws the processes that are due, and gives the disk its
  * space back or keeps it full. */
-void chaos_faults_heal(struct chaos_cluster *cluster, int64_t now);
+void chaos_faults_heal(struct chaos_cluster *self, int64_t now);
 /* What still hurts is due now. */
-void chaos_faults_end(struct chaos_cluster *cluster);
+void chaos_faults_end(struct chaos_cluster *self);
 
 #endif

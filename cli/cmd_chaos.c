@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
@@ -77,6 +78,7 @@ static enum err_code write_sweep(const struct chaos_config *config,
     AUTO_STRBUF struct strbuf out = STRBUF_INIT(YAML_BYTES_MAX);
     AUTO_FREE char *path = fsx_path_join(config->folder, "sweep.yaml");
     const struct str mark = STR_LIT("\ncommand: [");
+    ASSERT(config->exe != NULL);
     char *project = fsx_path_join(directory, spec->project.path);
     mem_free(spec->project.path);
     spec->project.path = project;
