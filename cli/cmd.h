@@ -17,6 +17,7 @@ int cmd_import(const struct opts *opts);
 int cmd_pause(const struct opts *opts);
 int cmd_resume(const struct opts *opts);
 int cmd_retry(const struct opts *opts);
+int cmd_edit(const struct opts *opts);
 int cmd_stop(const struct opts *opts);
 int cmd_ls(const struct opts *opts);
 int cmd_show(const struct opts *opts);

@@ -52,6 +52,12 @@ static const struct output_column metric_columns[] = {
     { "count", "points", OUTPUT_TEXT }, { "timestamp", "time", OUTPUT_TIME },
 };
 
+static const struct output_column revision_columns[] = {
+    { "revision", "revision", OUTPUT_TEXT },
+    { "time", "time", OUTPUT_TIME },
+    { "changed", "changed", OUTPUT_TEXT },
+};
+
 /* One question and its printed answer. */
 struct question {
     const char *verb;
@@ -120,6 +126,13 @@ int cmd_ls(const struct opts *opts)
 
 int cmd_show(const struct opts *opts)
 {
+    if (opt_given(opts, OPT_REVISIONS)) {
+        struct question revisions = { "revisions", NULL, revision_columns,
+                                      ARRAY_LEN(revision_columns) };
+        json_t *of = json_object();
+        json_put_str(of, "sweep", arg_or_last(opts));
+        return look(opts, revisions, of);
+    }
     struct question question = { "show", NULL, NULL, 0 };
     json_t *args = json_object();
     json_put_str(args, "ref", arg_or_last(opts));

@@ -106,6 +106,23 @@ static const struct verb verbs[] = {
       .example = "  winnow retry last\n"
                  "  winnow retry last 3 7-9\n"
                  "  winnow retry svm --where 'end in [lost, oom] and C > 10' --dry-run\n" },
+    { .name = "edit", .fn = cmd_edit, .args = "SWEEP [FILE]", .args_min = 1, .args_max = 2,
+      .options = LOOK | OPT_BIT(SET) | OPT_BIT(UNSET) | OPT_BIT(RESUME) | OPT_BIT(DRY_RUN),
+      .summary = "change the file of a sweep: budget, space, run options, …",
+      .text = "Takes a whole new sweep file (- is standard input), or changes single keys, named\n"
+              "as in the file, with values in YAML: --set 'space.C={float: [0.1, 10]}'. With\n"
+              "neither, $VISUAL or $EDITOR opens the present file. The sweep keeps all versions\n"
+              "of its file (`winnow show SWEEP --revisions`) and all trials.\n"
+              "\n"
+              "Running attempts go on with the file they began with. Queued trials whose points\n"
+              "the new space does not allow are cancelled. A finished sweep runs again when its\n"
+              "budget is no longer used up; a paused one stays paused without --resume, and one\n"
+              "that was stopped or has failed is edited only with it. The name, the objective\n"
+              "and the space of a grid cannot be edited. --dry-run says what would change.\n"
+              "\n" REF_TEXT,
+      .example = "  winnow edit last --set budget.trials=500 --set run.parallel=4\n"
+                 "  winnow edit svm --set 'space.C={float: [1e-4, 1e4], scale: log}' --dry-run\n"
+                 "  winnow edit svm sweep.yaml\n" },
     { .name = "enqueue", .fn = cmd_enqueue, .args = "SWEEP [NAME=VALUE …]",
       .args_min = 1, .args_max = OPT_ARGS_MAX, .options = LOOK | OPT_BIT(FILE),
       .summary = "try a point of your own next",
@@ -128,7 +145,8 @@ static const struct verb verbs[] = {
                  "  winnow import wide --from narrow\n" },
     { .name = "ls", .fn = cmd_ls, .options = LOOK,
       .summary = "list sweeps, newest first", .example = "  winnow ls -o json\n" },
-    { .name = "show", .fn = cmd_show, .args = "[REF]", .args_max = 1, .options = LOOK,
+    { .name = "show", .fn = cmd_show, .args = "[REF]", .args_max = 1,
+      .options = LOOK | OPT_BIT(REVISIONS),
       .summary = "show a sweep, or a trial with its attempts",
       .text = "REF is a sweep or a run; without it the last sweep.\n\n" REF_TEXT,
       .example = "  winnow show last/17\n" },

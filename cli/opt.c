@@ -146,6 +146,17 @@ static enum err_code take_args(
     return ERR_OK;
 }
 
+/* False when there are too many. */
+static bool take_repeat(struct opts *opts, size_t id)
+{
+    if (opts->repeats_len == OPT_REPEATS_MAX) {
+        return false;
+    }
+    opts->repeats[opts->repeats_len].id = (enum opt_id)id;
+    opts->repeats[opts->repeats_len++].value = opts->values[id];
+    return true;
+}
+
 enum err_code opt_parse(
     const struct verb *verb, int argc, char **argv, struct opts *out, struct err *err)
 {
@@ -169,6 +180,10 @@ enum err_code opt_parse(
         size_t id = id_of_code(code);
         ASSERT(id < OPT_NR);
         opts.values[id] = optarg != NULL ? optarg : "";
+        if ((id == OPT_SET || id == OPT_UNSET) && !take_repeat(&opts, id)) {
+            return err_set(err, ERR_USAGE, "%s: more than %d changes", verb->name,
+                           OPT_REPEATS_MAX);
+        }
     }
     enum err_code code = take_args(verb, argc, argv, &opts, err);
     if (code == ERR_OK) {

@@ -47,6 +47,10 @@
     X(PARTITIONS, "partitions", 0, "N", "connections to cut or hold (default 4)")      \
     X(FULL_DISK, "full-disk", 0, "SIZE",                                               \
       "fill the file system of --home, of at most SIZE, as 64MiB")                     \
+    X(SET, "set", 0, "KEY=VALUE", "change one key, as budget.trials=500 (repeatable)") \
+    X(UNSET, "unset", 0, "KEY", "remove one key (repeatable)")                         \
+    X(RESUME, "resume", 0, NULL, "a paused or stopped sweep runs again")               \
+    X(REVISIONS, "revisions", 0, NULL, "list the versions of its file")                \
     X(HELP, "help", 'h', NULL, "show this help")
 
 #define OPT_ENUM(id, name, letter, value, help) OPT_##id,
@@ -60,11 +64,20 @@ enum opt_id {
 /* Positional arguments that a verb can take. */
 #define OPT_ARGS_MAX 65
 
+/* Options that may be given several times, on one command line. */
+#define OPT_REPEATS_MAX 64
+
 /* A parsed command line. Borrowed from argv. */
 struct opts {
     const char *values[OPT_NR]; /* NULL: not given; a flag that is given is "" */
     const char *args[OPT_ARGS_MAX];
     size_t args_len;
+    /* --set and --unset in their order. */
+    struct {
+        enum opt_id id;
+        const char *value;
+    } repeats[OPT_REPEATS_MAX];
+    size_t repeats_len;
     int raw_argc; /* what stands behind the verb, unparsed */
     char **raw_argv;
 };

@@ -48,8 +48,10 @@ static char *find_mlproject(const char *folder)
     return found;
 }
 
-/* Reads MLproject if the project has one. */
-static enum err_code read_mlproject(struct spec_file *file, struct err *err)
+/* Reads MLproject if the project has one. elsewhere: its folder may be on another
+ * machine. */
+static enum err_code
+read_mlproject(struct spec_file *file, bool elsewhere, struct err *err)
 {
     AUTO_FREE char *path = NULL;
     enum err_code code =
@@ -59,6 +61,9 @@ static enum err_code read_mlproject(struct spec_file *file, struct err *err)
     }
     AUTO_FREE char *folder = fsx_path_join(file->directory, path);
     if (!fsx_is_dir(folder)) {
+        if (elsewhere) {
+            return ERR_OK;
+        }
         return err_set(err, ERR_NOTFOUND, "%s: project: no folder '%s'", file->source,
                        folder);
     }
@@ -86,7 +91,28 @@ enum err_code spec_file_read(const char *path, struct spec_file *out, struct err
         const char *slash = strrchr(real, '/');
         size_t len = slash == NULL || slash == real ? 1 : (size_t)(slash - real);
         file.directory = mem_strndup(real, len);
-        code = read_mlproject(&file, err);
+        code = read_mlproject(&file, false, err);
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    *out = file;
+    file = (struct spec_file){ .text = NULL };
+    return ERR_OK;
+}
+
+enum err_code spec_file_read_for(const char *path,
+                                 const char *directory,
+                                 struct spec_file *out,
+                                 struct err *err)
+{
+    AUTO_SPEC_FILE struct spec_file file = { .source = mem_strdup(path) };
+    bool standard_input = strcmp(path, "-") == 0;
+    enum err_code code = read_text(standard_input ? "/dev/stdin" : path, &file.text,
+                                   &file.text_len, err);
+    if (code == ERR_OK) {
+        file.directory = mem_strdup(directory);
+        code = read_mlproject(&file, true, err);
     }
     if (code != ERR_OK) {
         return code;

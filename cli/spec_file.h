@@ -25,6 +25,13 @@ struct spec_file {
  * out, with its position. */
 enum err_code
 spec_file_read(const char *path, struct spec_file *out, struct err *err) MUST_USE;
+/* A new file for a sweep that lives in `directory`: "-" is standard input, and
+ * MLproject is looked for where the sweep's project is. A folder that is not there has
+ * none. */
+enum err_code spec_file_read_for(const char *path,
+                                 const char *directory,
+                                 struct spec_file *out,
+                                 struct err *err) MUST_USE;
 /* Parses and checks with the samplers of this program. */
 enum err_code spec_file_parse(const struct spec_file *file,
                               struct sweep_spec **out,

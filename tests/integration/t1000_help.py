@@ -5,7 +5,7 @@ import re
 
 from lab import equal, main
 
-VERBS = """run plan coordinator agent submit ask-tell pause resume stop enqueue import retry ls show trials best runs
+VERBS = """run plan coordinator agent submit ask-tell pause resume stop edit enqueue import retry ls show trials best runs
 metrics logs explain replay log should-stop keygen doctor chaos version""".split()
 
 
