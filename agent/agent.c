@@ -6,6 +6,7 @@
  * Knows: how they are wired.
  * Does not know: what to do next; the core says so. */
 #include "agent/agent_internal.h"
+#include "agent/predecessor.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -128,6 +129,7 @@ static void on_sweep_message(struct agent *agent, const Winnow__Sweep *message)
     if (file->error == NULL) {
         event.as.sweep.grace_ms = file->spec->run.grace_ms;
         event.as.sweep.time_limit_ms = file->spec->run.time_limit_ms;
+        event.as.sweep.checkpoints = file->spec->run.checkpoint != CHECKPOINT_NONE;
         event.as.sweep.memory_limited = file->spec->run.resources.memory_bytes > 0;
     }
     agent_feed(agent, &event);
@@ -313,6 +315,7 @@ void agent_close(struct agent *agent, void (*closed)(void *), void *closed_ctx)
         agent->transport = NULL;
     }
     if (agent->poller != NULL) {
+        poller_remove(agent->poller, &agent->predecessor);
         agent->closing_parts++;
         poller_close(agent->poller, agent_part_closed, agent);
     }
@@ -419,6 +422,7 @@ static enum err_code spool_restore(struct agent *agent, struct err *err)
     feed_one(agent, &done);
     leftovers_remove(agent, "logs", &names);
     map_str_fini(&names);
+    checkpoint_clean(agent);
     leftovers_remove(agent, "attempts", &names); /* none of them is needed */
     AUTO_FREE char *attempts = fsx_path_join(agent->work_dir, "attempts");
     agent->scratch = scratch_pool_create(agent->loop, attempts);
@@ -531,12 +535,25 @@ static enum err_code core_make(struct agent *agent,
     return spool_restore(agent, err);
 }
 
+static void on_predecessor_gone(struct poll_source *source)
+{
+    struct agent *agent = container_of(source, struct agent, predecessor);
+    poller_remove(agent->poller, source);
+    trials_go_on(agent);
+}
+
 static enum err_code
 processes_make(struct agent *agent, const struct programs *programs, struct err *err)
 {
     enum err_code code = poller_create(agent->loop, &agent->poller, err);
+    AUTO_FREE char *note = fsx_path_join(agent->work_dir, "helper");
     if (code == ERR_OK) {
-        code = helper_link_create(agent->poller, programs->helper, &agent->helper, err);
+        agent->predecessor.fn = on_predecessor_gone;
+        if (predecessor_watch(agent->poller, &agent->predecessor, note)) {
+            log_info("predecessor.ending", "programs of an earlier process still end");
+        }
+        code = helper_link_create(agent->poller, programs->helper, note, &agent->helper,
+                                  err);
     }
     if (code == ERR_OK) {
         code = trial_socket_open(agent, err);
@@ -591,6 +608,7 @@ enum err_code agent_create(const struct agent_config *config,
     agent->notice_ctx = config->notice_ctx;
     agent->lock_fd = -1;
     agent->listener.fd = -1;
+    agent->predecessor.fd = -1;
     agent->timer_at = NO_TIMER;
     agent->io_buf = mem_alloc(OUTPUT_BUF_BYTES);
     agent->decoder = codec_decoder_create(MSG_FROM_COORDINATOR);

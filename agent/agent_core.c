@@ -263,12 +263,40 @@ static void on_welcome(struct agent_core *core, const struct agent_ev_welcome *e
     core_effect(core, AGENT_FX_READY)->as.text = mem_strdup(home_id);
 }
 
+/* Nothing new starts from here on. */
+static void shutdown_begin(struct agent_core *core, bool now)
+{
+    if (core->shutdown != SHUTDOWN_DONE && (now || core->shutdown == SHUTDOWN_NOT)) {
+        core->shutdown = now ? SHUTDOWN_STOPPING : SHUTDOWN_DRAINING;
+    }
+}
+
+/* Ends what has not started, and with `now` also what runs. */
+static void shutdown_stop(struct agent_core *core, bool now)
+{
+    if (core->shutdown == SHUTDOWN_DONE) {
+        return;
+    }
+    size_t pos = 0;
+    void *value = NULL;
+    while (map_u64_next(&core->by_key, &pos, NULL, &value)) {
+        struct attempt *attempt = value;
+        if (attempt->state == ATTEMPT_ASSIGNED) {
+            attempt_stop(core, attempt, ATTEMPT_STOP_SHUTDOWN,
+                         "the agent shut down before it started");
+        } else if (now) {
+            attempt_stop(core, attempt, ATTEMPT_STOP_SHUTDOWN, "the agent shut down");
+        }
+    }
+}
+
 static void on_ack(struct agent_core *core, const struct agent_ev_ack *ev)
 {
     struct attempt *attempt = attempt_by_key(core, ev->key);
     if (attempt == NULL || core->session != SESSION_READY) {
         return;
     }
+    attempt->drop_checkpoint = ev->drop_checkpoint;
     report_ack(core, attempt, ev->seq);
     /* Each report behind a gap asks again; one rewind answers them all. */
     if (ev->resend
@@ -397,7 +425,7 @@ static void step_attempt(struct agent_core *core, const struct agent_event *even
         return;
     }
     if (event->kind == AGENT_EV_STARTED) {
-        on_started(core, attempt, event->as.started_pid);
+        on_started(core, attempt, &event->as.started);
         return;
     }
     if (event->kind == AGENT_EV_EXEC_FAILED) {

@@ -77,6 +77,7 @@ struct agent_core_config {
 struct agent_started {
     int64_t time_ms;
     uint32_t pid;
+    bool resumed; /* its checkpoint folder held something */
 };
 
 enum agent_note_kind {
@@ -183,6 +184,7 @@ struct agent_ev_sweep {
     int64_t grace_ms;
     int64_t time_limit_ms; /* 0: none */
     bool memory_limited;   /* the sweep asked for memory */
+    bool checkpoints;      /* a trial's attempts have a folder in common */
     const char *error;     /* NULL, or why its attempts cannot start here */
 };
 
@@ -193,6 +195,7 @@ struct agent_ev_assign {
     size_t x_len;
     uint64_t gpu_mask; /* bit i: device index i */
     bool prefetch;
+    bool fresh; /* its checkpoint folder is to be emptied */
     uint32_t revision;
 };
 
@@ -207,11 +210,18 @@ struct agent_ev_ack {
     struct attempt_key key;
     uint64_t seq;
     bool resend;
+    bool
+        drop_checkpoint; /* the trial's checkpoint folder is not needed here any more */
 };
 
 struct agent_ev_log_ack {
     struct attempt_key key;
     uint64_t offset;
+};
+
+struct agent_ev_started {
+    uint32_t pid;
+    bool resumed; /* its checkpoint folder held something */
 };
 
 struct agent_ev_exec_failed {
@@ -278,7 +288,7 @@ struct agent_event {
         struct agent_ev_stop stop;
         struct agent_ev_ack ack;
         struct agent_ev_log_ack log_ack;
-        uint32_t started_pid;
+        struct agent_ev_started started;
         struct agent_ev_exec_failed exec_failed;
         struct agent_ev_exited exited;
         struct agent_ev_points points;
@@ -327,6 +337,7 @@ struct agent_fx_start {
     uint64_t gpu_mask;
     uint32_t revision;
     int64_t grace_ms;
+    bool fresh; /* with an empty checkpoint folder */
 };
 
 struct agent_fx_log_send {
@@ -350,8 +361,11 @@ struct agent_effect {
         bool leaving;                /* HEARTBEAT: a shutdown has begun */
         struct agent_report *report; /* owned */
         struct agent_fx_log_send log_send;
-        struct run_id run_id; /* FORGET */
-        char *text;           /* owned: HOME, BYE, REFUSED, NOTE */
+        struct {
+            struct run_id run_id;
+            bool drop_checkpoint; /* remove the trial's checkpoint folder too */
+        } forget;
+        char *text; /* owned: HOME, BYE, REFUSED, NOTE */
     } as;
 };
 

@@ -96,6 +96,8 @@ struct attempt {
     bool forgotten;  /* reports nothing any more; waits for its end */
     bool superseded; /* the coordinator has given it up, and its place away */
     bool memory_limited;
+    bool fresh;           /* starts with an empty checkpoint folder */
+    bool drop_checkpoint; /* the coordinator does not need the folder here any more */
     enum attempt_stop stop;
     char *stop_cause;
     int64_t grace_ms;
@@ -218,21 +220,21 @@ void sweeps_fini(struct agent_core *core);
 void on_sweep(struct agent_core *core, const struct agent_ev_sweep *ev);
 void on_assign(struct agent_core *core, const struct agent_ev_assign *ev);
 void on_stop(struct agent_core *core, const struct agent_ev_stop *ev);
-void on_started(struct agent_core *core, struct attempt *attempt, uint32_t pid);
+void on_started(struct agent_core *core,
+                struct attempt *attempt,
+                const struct agent_ev_started *ev);
 void on_exec_failed(struct agent_core *core,
                     struct attempt *attempt,
                     const struct agent_ev_exec_failed *ev);
 void on_exited(struct agent_core *core,
                struct attempt *attempt,
                const struct agent_ev_exited *ev);
-/* Nothing new starts from here on. */
-void shutdown_begin(struct agent_core *core, bool now);
-/* Ends what has not started, and with `now` also what runs. */
-void shutdown_stop(struct agent_core *core, bool now);
 
 /* ---- core_report.c: entries, reports, logs and their acknowledgement ---- */
 
-void report_started(struct agent_core *core, struct attempt *attempt, uint32_t pid);
+void report_started(struct agent_core *core,
+                    struct attempt *attempt,
+                    const struct agent_ev_started *ev);
 void report_points(struct agent_core *core,
                    struct attempt *attempt,
                    const struct agent_ev_points *ev);

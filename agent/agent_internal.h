@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/agent_core.h"
+#include "agent/checkpoint.h"
 #include "agent/helper_link.h"
 #include "agent/metric_line.h"
 #include "agent/poller.h"
@@ -30,6 +31,7 @@ struct sweep_file {
     uint32_t revision;
     char *sweep_id;
     char *directory;            /* where trials work: directory + project.path */
+    char *checkpoint_path;      /* of run.checkpoint.path, absolute; NULL: not given */
     struct sweep_spec *spec;    /* NULL when `error` is set */
     struct metric_rules *rules; /* NULL when `error` is set */
     char *error;
@@ -58,7 +60,10 @@ struct trial {
     uv_work_t copy;             /* of the project, while `copying` */
     struct err copy_err;
     bool copying;
-    bool stopping;  /* TERM or KILL was asked for */
+    bool resumed; /* its checkpoint folder held something */
+    bool waiting; /* for the programs of an earlier agent process to end */
+    struct agent_fx_start start; /* … and then to be started so */
+    bool stopping;               /* TERM or KILL was asked for */
     bool abandoned; /* forgotten while copying: goes when the copy is over */
     struct helper_attempt process;
     struct output outputs[2];
@@ -111,6 +116,7 @@ struct agent {
 
     struct poller *poller;
     struct helper_link *helper;
+    struct poll_source predecessor; /* fd -1: nothing of an earlier process runs */
     struct scratch_pool *scratch;
     struct trial_env env;
     char *io_buf;           /* OUTPUT_BUF_BYTES, for reading outputs */
@@ -151,6 +157,8 @@ void agent_carry_out(struct agent *agent, struct agent_effect *effect);
 /* ---- trial.c: one attempt ---- */
 
 void trial_start(struct agent *agent, const struct agent_effect *effect);
+/* The programs of an earlier agent process have ended. */
+void trials_go_on(struct agent *agent);
 /* Stops it: TERM with the grace, or KILL. */
 void trial_term(struct agent *agent, uint64_t serial, int64_t grace_ms);
 void trial_kill(struct agent *agent, uint64_t serial);

@@ -147,6 +147,24 @@ static void done_add(struct agent_core *core, struct attempt_key key)
     map_u64_set(&core->done, packed, NULL);
 }
 
+static bool is_sibling(const struct attempt *a, const struct attempt *b)
+{
+    return a != b && a->key.sweep == b->key.sweep && a->key.trial == b->key.trial;
+}
+
+/* Another attempt of its trial is here. */
+static bool has_sibling(const struct agent_core *core, const struct attempt *attempt)
+{
+    size_t pos = 0;
+    void *value = NULL;
+    while (map_u64_next(&core->by_serial, &pos, NULL, &value)) {
+        if (is_sibling(attempt, value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void attempt_remove(struct agent_core *core, struct attempt *attempt)
 {
     if (!attempt->forgotten) {
@@ -155,7 +173,9 @@ static void attempt_remove(struct agent_core *core, struct attempt *attempt)
     struct agent_effect *effect = core_effect(core, AGENT_FX_FORGET);
     effect->serial = attempt->serial;
     effect->key = attempt->key;
-    effect->as.run_id = attempt->run_id;
+    effect->as.forget.run_id = attempt->run_id;
+    effect->as.forget.drop_checkpoint =
+        attempt->drop_checkpoint && !has_sibling(core, attempt);
     attempt_destroy(core, attempt);
 }
 
@@ -249,7 +269,8 @@ static void start_ask(struct agent_core *core, const struct attempt *attempt)
                                                 .x_len = attempt->x_len,
                                                 .gpu_mask = attempt->gpu_mask,
                                                 .revision = attempt->revision,
-                                                .grace_ms = attempt->grace_ms };
+                                                .grace_ms = attempt->grace_ms,
+                                                .fresh = attempt->fresh };
 }
 
 static void attempt_start(struct agent_core *core, struct attempt *attempt)
@@ -317,12 +338,47 @@ static uint64_t devices_busy(const struct agent_core *core)
     return busy;
 }
 
-/* The first in the queue whose devices are free, or NULL. */
-static struct attempt *queue_startable(const struct agent_core *core)
+/* Two attempts of a trial would spoil each other's checkpoints: an older one that is
+ * being stopped ends first. */
+static bool waits_for_older(struct agent_core *core, const struct attempt *attempt)
+{
+    size_t pos = 0;
+    void *value = NULL;
+    const struct agent_ev_sweep *file =
+        sweep_file(sweep_get(core, attempt->key.sweep), attempt->revision);
+    if (file == NULL || !file->checkpoints) {
+        return false;
+    }
+    while (map_u64_next(&core->by_serial, &pos, NULL, &value)) {
+        const struct attempt *other = value;
+        if (state_occupies(other->state) && is_sibling(attempt, other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first in the queue whose devices and whose folder are free, or NULL. */
+static struct attempt *queue_startable(struct agent_core *core)
 {
     LIST_FOREACH (node, &core->queue) {
         struct attempt *attempt = container_of(node, struct attempt, queue_node);
-        if (attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) == 0) {
+        bool devices =
+            attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) == 0;
+        if (devices && !waits_for_older(core, attempt)) {
+            return attempt;
+        }
+    }
+    return NULL;
+}
+
+/* The oldest prefetched attempt of the sweep that may start, or NULL. */
+static struct attempt *prefetched_startable(struct agent_core *core,
+                                            const struct sweep_info *sweep)
+{
+    LIST_FOREACH (node, &sweep->prefetched) {
+        struct attempt *attempt = container_of(node, struct attempt, queue_node);
+        if (!waits_for_older(core, attempt)) {
             return attempt;
         }
     }
@@ -349,10 +405,9 @@ static void start_due(struct agent_core *core)
 static void place_hand_over(struct agent_core *core, struct attempt *attempt)
 {
     struct sweep_info *sweep = sweep_get(core, attempt->key.sweep);
-    while (!list_is_empty(&sweep->prefetched)) {
+    struct attempt *next = NULL;
+    while ((next = prefetched_startable(core, sweep)) != NULL) {
         size_t before = core->occupied;
-        struct attempt *next =
-            container_of(list_first(&sweep->prefetched), struct attempt, queue_node);
         attempt_start_in_place(core, next, attempt->gpu_mask);
         if (core->occupied > before) {
             return;
@@ -367,7 +422,8 @@ static void assign_prefetched(struct agent_core *core, struct attempt *attempt)
     list_add_tail(&sweep->prefetched, &attempt->queue_node);
     core->prefetched++;
     struct list_node *node = list_first(&sweep->places);
-    if (node != NULL && core->occupied < core->config.slots) {
+    if (node != NULL && core->occupied < core->config.slots
+        && !waits_for_older(core, attempt)) {
         struct attempt *ended = container_of(node, struct attempt, place_node);
         place_close(core, ended);
         attempt_start_in_place(core, attempt, ended->gpu_mask);
@@ -404,6 +460,7 @@ void on_assign(struct agent_core *core, const struct agent_ev_assign *ev)
     attempt->x_len = ev->x_len;
     attempt->gpu_mask = ev->gpu_mask;
     attempt->prefetch = ev->prefetch;
+    attempt->fresh = ev->fresh;
     attempt->revision = ev->revision;
     if (core->shutdown != SHUTDOWN_NOT) {
         attempt_end_early(core, attempt, END_PREEMPTED,
@@ -536,6 +593,7 @@ void on_stop(struct agent_core *core, const struct agent_ev_stop *ev)
 
 void attempt_forget(struct agent_core *core, struct attempt *attempt)
 {
+    attempt->drop_checkpoint = true; /* its trial is nobody's */
     report_drop_all(core, attempt);
     if (!state_occupies(attempt->state)) {
         queue_leave(core, attempt);
@@ -566,7 +624,9 @@ void attempt_forget(struct agent_core *core, struct attempt *attempt)
 /* ---- ends -------------------------------------------------------------------------
  */
 
-void on_started(struct agent_core *core, struct attempt *attempt, uint32_t pid)
+void on_started(struct agent_core *core,
+                struct attempt *attempt,
+                const struct agent_ev_started *ev)
 {
     if (attempt->started || !state_occupies(attempt->state)) {
         return;
@@ -581,7 +641,7 @@ void on_started(struct agent_core *core, struct attempt *attempt, uint32_t pid)
     }
     core_arm(core, attempt);
     if (!attempt->forgotten) {
-        report_started(core, attempt, pid);
+        report_started(core, attempt, ev);
     }
 }
 
@@ -726,32 +786,4 @@ void attempt_on_timer(struct agent_core *core, struct attempt *attempt)
         log_rewind(core, attempt);
     }
     core_arm(core, attempt);
-}
-
-/* ---- shutdown ---------------------------------------------------------------------
- */
-
-void shutdown_begin(struct agent_core *core, bool now)
-{
-    if (core->shutdown != SHUTDOWN_DONE && (now || core->shutdown == SHUTDOWN_NOT)) {
-        core->shutdown = now ? SHUTDOWN_STOPPING : SHUTDOWN_DRAINING;
-    }
-}
-
-void shutdown_stop(struct agent_core *core, bool now)
-{
-    if (core->shutdown == SHUTDOWN_DONE) {
-        return;
-    }
-    size_t pos = 0;
-    void *value = NULL;
-    while (map_u64_next(&core->by_key, &pos, NULL, &value)) {
-        struct attempt *attempt = value;
-        if (attempt->state == ATTEMPT_ASSIGNED) {
-            attempt_stop(core, attempt, ATTEMPT_STOP_SHUTDOWN,
-                         "the agent shut down before it started");
-        } else if (now) {
-            attempt_stop(core, attempt, ATTEMPT_STOP_SHUTDOWN, "the agent shut down");
-        }
-    }
 }

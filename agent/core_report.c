@@ -191,11 +191,14 @@ void report_consider(struct agent_core *core, struct attempt *attempt)
     core_arm(core, attempt);
 }
 
-void report_started(struct agent_core *core, struct attempt *attempt, uint32_t pid)
+void report_started(struct agent_core *core,
+                    struct attempt *attempt,
+                    const struct agent_ev_started *ev)
 {
     attempt->batch.has_started = true;
-    attempt->batch.started =
-        (struct agent_started){ .time_ms = core->wall.ms, .pid = pid };
+    attempt->batch.started = (struct agent_started){ .time_ms = core->wall.ms,
+                                                     .pid = ev->pid,
+                                                     .resumed = ev->resumed };
     attempt->batch.bytes += BYTES_STARTED;
     report_consider(core, attempt);
 }

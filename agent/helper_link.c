@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "agent/helper/protocol.h"
+#include "agent/predecessor.h"
 #include "base/mem.h"
 #include "base/sys/fsx.h"
 #include "base/vec.h"
@@ -38,6 +39,7 @@ struct helper_link {
     struct poll_source server; /* fd -1: the helper does not run */
     pid_t pid;
     char *path;
+    char *note_path;
     VEC(int) payloads;
 };
 
@@ -109,6 +111,7 @@ static enum err_code helper_spawn(struct helper_link *link, struct err *err)
         link->pid = 0;
         return err_set_errno(err, rc, "cannot start '%s'", link->path);
     }
+    predecessor_note(link->note_path, link->pid);
     link->server = (struct poll_source){ .fd = pair[0], .fn = on_server };
     enum err_code code = poller_add(link->poller, &link->server, err);
     if (code != ERR_OK) {
@@ -119,6 +122,7 @@ static enum err_code helper_spawn(struct helper_link *link, struct err *err)
 
 enum err_code helper_link_create(struct poller *poller,
                                  const char *path,
+                                 const char *note_path,
                                  struct helper_link **link_out,
                                  struct err *err)
 {
@@ -128,6 +132,7 @@ enum err_code helper_link_create(struct poller *poller,
     struct helper_link *link = mem_alloc(sizeof *link);
     link->poller = poller;
     link->path = mem_strdup(path);
+    link->note_path = mem_strdup(note_path);
     link->server.fd = -1;
     enum err_code code = helper_spawn(link, err);
     if (code != ERR_OK) {
@@ -153,6 +158,7 @@ void helper_link_destroy(struct helper_link *link)
         waitpid(link->pid, NULL, WNOHANG);
     }
     mem_free(link->path);
+    mem_free(link->note_path);
     mem_free(link);
 }
 

@@ -61,9 +61,11 @@ struct helper_request {
     int stderr_fd;
 };
 
-/* Starts the helper program at once. */
+/* Starts the helper program at once. Its process is noted in the file `note_path`
+ * (agent/predecessor.h), also when it has to be started again. */
 enum err_code helper_link_create(struct poller *poller,
                                  const char *path,
+                                 const char *note_path,
                                  struct helper_link **link_out,
                                  struct err *err) MUST_USE;
 /* Attempts must be closed. The helper ends by itself; it is waited for (milliseconds).

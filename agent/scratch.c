@@ -159,6 +159,16 @@ static void removal_done(uv_work_t *work, int status)
     mem_free(removal);
 }
 
+void tree_remove_later(struct uv_loop_s *loop, char *dir_taken)
+{
+    struct removal *removal = mem_alloc(sizeof *removal);
+    removal->dir = dir_taken;
+    if (uv_queue_work(loop, &removal->work, removal_run, removal_done) != 0) {
+        removal_run(&removal->work);
+        removal_done(&removal->work, 0);
+    }
+}
+
 void scratch_release(struct scratch_pool *pool, struct scratch *scratch)
 {
     if (pool->kept.len < KEPT_MAX && scratch_is_clean(scratch)) {
@@ -166,11 +176,6 @@ void scratch_release(struct scratch_pool *pool, struct scratch *scratch)
         vec_push(&pool->kept, scratch);
         return;
     }
-    struct removal *removal = mem_alloc(sizeof *removal);
-    removal->dir = mem_take(&scratch->dir);
+    tree_remove_later(pool->loop, mem_take(&scratch->dir));
     scratch_free(scratch);
-    if (uv_queue_work(pool->loop, &removal->work, removal_run, removal_done) != 0) {
-        removal_run(&removal->work);
-        removal_done(&removal->work, 0);
-    }
 }

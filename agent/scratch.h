@@ -38,4 +38,7 @@ enum err_code scratch_take(struct scratch_pool *pool,
 /* The attempt is over: keeps the folder or has it removed on the thread pool. */
 void scratch_release(struct scratch_pool *pool, struct scratch *scratch);
 
+/* Removes a folder that may hold anything on the thread pool. Takes the path. */
+void tree_remove_later(struct uv_loop_s *loop, char *dir_taken);
+
 #endif

@@ -48,6 +48,16 @@ static enum err_code sweep_file_load(struct sweep_file *file,
                        "project folder '%s' is not there on this agent's machine",
                        file->directory);
     }
+    if (file->spec->run.checkpoint == CHECKPOINT_PATH) {
+        file->checkpoint_path = fsx_path_join(text_or(message->directory, "/"),
+                                              file->spec->run.checkpoint_path);
+        if (!fsx_is_dir(file->checkpoint_path)) {
+            return err_set(
+                err, ERR_NOTFOUND,
+                "checkpoint folder '%s' is not there on this agent's machine",
+                file->checkpoint_path);
+        }
+    }
     return metric_rules_create(file->spec->metrics, file->spec->metrics_len,
                                &file->rules, err);
 }
@@ -81,6 +91,7 @@ void sweep_file_unref(struct sweep_file *file)
     metric_rules_destroy(file->rules);
     mem_free(file->sweep_id);
     mem_free(file->directory);
+    mem_free(file->checkpoint_path);
     mem_free(file->error);
     mem_free(file);
 }

@@ -141,7 +141,8 @@ static void on_news(struct helper_attempt *process, const struct helper_news *ne
     if (news->outcome == HELPER_OUTCOME_STARTED) {
         strbuf_fini(&trial->launch.payload);
         event.kind = AGENT_EV_STARTED;
-        event.as.started_pid = news->pid;
+        event.as.started.pid = news->pid;
+        event.as.started.resumed = trial->resumed;
         agent_feed(trial->agent, &event);
         return;
     }
@@ -181,6 +182,15 @@ launch_prepare(struct trial *trial, const struct agent_fx_start *start, struct e
         return code;
     }
     AUTO_FREE char *copy = fsx_path_join(trial->scratch->dir, PROJECT_NAME);
+    struct checkpoint checkpoint = { 0 };
+    if (spec->run.checkpoint != CHECKPOINT_NONE) {
+        code = checkpoint_take(trial->agent, trial->sweep, trial->key, start->fresh,
+                               &checkpoint, err);
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    trial->resumed = checkpoint.resume;
     struct trial_words words = { .spec = spec,
                                  .sweep_id = trial->sweep->sweep_id,
                                  .key = trial->key,
@@ -191,8 +201,12 @@ launch_prepare(struct trial *trial, const struct agent_fx_start *start, struct e
                                                  ? copy
                                                  : trial->sweep->directory,
                                  .tmp_dir = trial->scratch->dir,
-                                 .params_path = trial->scratch->params_path };
-    return trial_launch_init(&trial->launch, &trial->agent->env, &words, err);
+                                 .params_path = trial->scratch->params_path,
+                                 .checkpoint_dir = checkpoint.dir,
+                                 .resume = checkpoint.resume };
+    code = trial_launch_init(&trial->launch, &trial->agent->env, &words, err);
+    mem_free(checkpoint.dir);
+    return code;
 }
 
 /* Two pipes: the trial's ends are given to the helper and closed here. */
@@ -288,21 +302,16 @@ static struct trial *trial_create(struct agent *agent,
     return trial;
 }
 
-void trial_start(struct agent *agent, const struct agent_effect *effect)
+static void trial_launch(struct trial *trial, const struct agent_fx_start *start)
 {
-    struct sweep_file *sweep = map_u64_get(
-        &agent->sweeps, sweep_file_key(effect->key.sweep, effect->as.start.revision));
-    ASSERT(sweep != NULL); /* the core starts nothing of a sweep it was not told of */
-    ASSERT(sweep->error == NULL);
-    struct trial *trial = trial_create(agent, effect, sweep);
     struct err err = { 0 };
-    if (launch_prepare(trial, &effect->as.start, &err) != ERR_OK) {
+    if (launch_prepare(trial, start, &err) != ERR_OK) {
         start_failed(trial, err.code, err.msg);
         return;
     }
-    if (sweep->spec->project.copy) {
+    if (trial->sweep->spec->project.copy) {
         trial->copying = true;
-        int rc = uv_queue_work(agent->loop, &trial->copy, copy_run, copy_done);
+        int rc = uv_queue_work(trial->agent->loop, &trial->copy, copy_run, copy_done);
         if (rc != 0) {
             trial->copying = false;
             start_failed(trial, ERR_IO, uv_strerror(rc));
@@ -312,14 +321,61 @@ void trial_start(struct agent *agent, const struct agent_effect *effect)
     }
 }
 
+void trial_start(struct agent *agent, const struct agent_effect *effect)
+{
+    struct sweep_file *sweep = map_u64_get(
+        &agent->sweeps, sweep_file_key(effect->key.sweep, effect->as.start.revision));
+    ASSERT(sweep != NULL); /* the core starts nothing of a sweep it was not told of */
+    ASSERT(sweep->error == NULL);
+    struct trial *trial = trial_create(agent, effect, sweep);
+    if (sweep->spec->run.checkpoint != CHECKPOINT_NONE && agent->predecessor.fd >= 0) {
+        trial->waiting = true;
+        trial->start = effect->as.start;
+        return;
+    }
+    trial_launch(trial, &effect->as.start);
+}
+
+static struct trial *first_waiting(const struct agent *agent)
+{
+    size_t pos = 0;
+    void *value = NULL;
+    while (map_u64_next(&agent->trials, &pos, NULL, &value)) {
+        if (((struct trial *)value)->waiting) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+void trials_go_on(struct agent *agent)
+{
+    struct trial *trial = NULL;
+    /* From the beginning each time: a start that fails may bring others and take them.
+     */
+    while ((trial = first_waiting(agent)) != NULL) {
+        trial->waiting = false;
+        trial_launch(trial, &trial->start);
+    }
+}
+
 /* ---- stop and end -----------------------------------------------------------------
  */
+
+static void stop_waiting(struct trial *trial)
+{
+    if (trial->waiting) {
+        trial->waiting = false;
+        start_failed(trial, ERR_CLOSED, "stopped before it started");
+    }
+}
 
 void trial_term(struct agent *agent, uint64_t serial, int64_t grace_ms)
 {
     struct trial *trial = map_u64_get(&agent->trials, serial);
     if (trial != NULL) {
         trial->stopping = true;
+        stop_waiting(trial);
         helper_attempt_term(&trial->process, grace_ms);
     }
 }
@@ -329,6 +385,7 @@ void trial_kill(struct agent *agent, uint64_t serial)
     struct trial *trial = map_u64_get(&agent->trials, serial);
     if (trial != NULL) {
         trial->stopping = true;
+        stop_waiting(trial);
         helper_attempt_kill(&trial->process);
     }
 }
@@ -336,8 +393,13 @@ void trial_kill(struct agent *agent, uint64_t serial)
 void trial_forget(struct agent *agent, const struct agent_effect *effect)
 {
     struct trial *trial = map_u64_del(&agent->trials, effect->serial);
+    if (effect->as.forget.drop_checkpoint) {
+        checkpoint_drop(agent, trial != NULL ? trial->sweep : NULL, effect->key,
+                        &effect->as.forget.run_id);
+    }
     if (trial == NULL) { /* of an earlier process: its log is a file */
-        AUTO_FREE char *name = attempt_name(&effect->as.run_id, effect->key.attempt);
+        AUTO_FREE char *name =
+            attempt_name(&effect->as.forget.run_id, effect->key.attempt);
         AUTO_FREE char *log = agent_path(agent, "logs", name);
         unlink(log);
         return;

@@ -158,6 +158,10 @@ static void add_env(struct trial_launch *launch,
     env_add(payload, &launch->envc, HELPER_ENV_RUN_ID, words->run_id->hex);
     env_add(payload, &launch->envc, "WINNOW_TMP", words->tmp_dir);
     env_add(payload, &launch->envc, "WINNOW_PARAMS", words->params_path);
+    if (words->checkpoint_dir != NULL) {
+        env_add(payload, &launch->envc, "WINNOW_CHECKPOINT_DIR", words->checkpoint_dir);
+        env_add(payload, &launch->envc, "WINNOW_RESUME", words->resume ? "1" : "0");
+    }
     add_number(launch, "WINNOW_TRIAL", words->key.trial);
     add_number(launch, HELPER_ENV_ATTEMPT, words->key.attempt);
     if (env->has_gpus || words->gpu_mask != 0) {

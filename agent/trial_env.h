@@ -42,9 +42,11 @@ struct trial_words {
     const struct run_id *run_id;
     const double *x;
     uint64_t gpu_mask;
-    const char *work_dir;    /* where it runs */
-    const char *tmp_dir;     /* WINNOW_TMP */
-    const char *params_path; /* WINNOW_PARAMS */
+    const char *work_dir;       /* where it runs */
+    const char *tmp_dir;        /* WINNOW_TMP */
+    const char *params_path;    /* WINNOW_PARAMS */
+    const char *checkpoint_dir; /* WINNOW_CHECKPOINT_DIR; NULL: none */
+    bool resume;                /* … holds something: WINNOW_RESUME=1, else 0 */
 };
 
 /* Ready for the helper: working directory, argv, environment, each ended by a NUL. */

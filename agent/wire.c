@@ -56,6 +56,7 @@ static bool read_assign(const Winnow__Assign *message, struct wire_in *in)
     *assign = (struct agent_ev_assign){ .x = message->params,
                                         .x_len = message->n_params,
                                         .prefetch = message->prefetch != 0,
+                                        .fresh = message->fresh != 0,
                                         .revision = message->revision };
     for (size_t i = 0; i < message->n_gpus; i++) {
         if (message->gpus[i] >= GPUS_PER_AGENT_MAX) {
@@ -107,6 +108,7 @@ bool wire_read(const struct codec_message *message, struct wire_in *in)
         in->event.kind = AGENT_EV_ACK;
         in->event.as.ack.seq = env->ack->seq;
         in->event.as.ack.resend = env->ack->resend != 0;
+        in->event.as.ack.drop_checkpoint = env->ack->drop_checkpoint != 0;
         return key_read(env->ack->key, &in->event.as.ack.key);
     case MSG_LOG_ACK:
         in->event.kind = AGENT_EV_LOG_ACK;
@@ -280,6 +282,7 @@ enum err_code wire_report(const struct agent_report *report,
     if (report->has_started) {
         PUT(&started, time_ms, report->started.time_ms);
         PUT(&started, pid, report->started.pid);
+        PUT(&started, resumed, report->started.resumed);
         message.started = &started;
     }
     AUTO_FREE int64_t *offsets = mem_alloc_array(report->points_len, sizeof *offsets);

@@ -165,7 +165,9 @@ static const struct verb verbs[] = {
     { .name = "metrics", .fn = cmd_metrics, .args = "RUN [KEY]", .args_min = 1,
       .args_max = 2, .options = LOOK | OPT_BIT(ATTEMPT),
       .summary = "show a run's metrics: the latest of each, or the history of one",
-      .text = "--attempt all shows what every attempt said, also superseded ones.\n\n" REF_TEXT,
+      .text = "A trial that went on from a checkpoint has the points of several attempts.\n"
+              "--attempt N shows those of one, --attempt all what every attempt said.\n\n"
+              REF_TEXT,
       .example = "  winnow metrics last/17 val-mlogloss -o csv\n" },
     { .name = "logs", .fn = cmd_logs, .args = "RUN", .args_min = 1, .args_max = 1,
       .options = PLACE | OPT_BIT(FOLLOW) | OPT_BIT(ATTEMPT),

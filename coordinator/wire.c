@@ -299,7 +299,8 @@ static enum err_code report_read(struct wire *wire,
     if (code == ERR_OK && report->started != NULL) {
         out->has_started = true;
         out->started = (struct rec_started){ .time_ms = report->started->time_ms,
-                                             .pid = report->started->pid };
+                                             .pid = report->started->pid,
+                                             .resumed = report->started->resumed != 0 };
         out->ended.start_ms = report->started->time_ms;
     }
     return code;

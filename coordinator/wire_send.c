@@ -138,6 +138,8 @@ static enum err_code pack_assign(struct wire *wire,
     body.gpus = gpus;
     body.has_prefetch = from->prefetch;
     body.prefetch = from->prefetch;
+    body.has_fresh = from->fresh;
+    body.fresh = from->fresh;
     body.has_revision = 1;
     body.revision = from->revision;
     return codec_pack(&env, data_out, len_out, err);
@@ -175,6 +177,8 @@ static enum err_code pack_ack(const struct msg_ack *from,
     body.seq = from->seq;
     body.has_resend = from->resend;
     body.resend = from->resend;
+    body.has_drop_checkpoint = from->drop_checkpoint;
+    body.drop_checkpoint = from->drop_checkpoint;
     return codec_pack(&env, data_out, len_out, err);
 }
 

@@ -20,15 +20,11 @@
  * again. */
 #include "core/engine_internal.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/compiler.h"
 #include "base/mem.h"
-
-#define SWEEP_NAMES_MAX                                                                \
-    200u /* names remembered to help when the objective is missing */
 
 /* ---- trials ---- */
 
@@ -95,6 +91,10 @@ trial_move(struct trial *trial, enum trial_state to, struct err *err)
         trial->past = NULL;
     }
     trial_count(trial, UINT32_MAX); /* minus one */
+    if (trial->joined != NULL && trial->joined->waits) {
+        trial->joined->waits = false;
+        sweep->waiting--;
+    }
     trial->state = to;
     trial->retried = trial->retried && !trial_state_is_final(to);
     trial_count(trial, 1);
@@ -102,6 +102,10 @@ trial_move(struct trial *trial, enum trial_state to, struct err *err)
     if (to == TRIAL_QUEUED) {
         list_add_head(&sweep->queue, &trial->queue_node);
         sweep->queue_outside += trial->outside != 0;
+    }
+    if (to == TRIAL_FINISHED || to == TRIAL_PRUNED) {
+        joined_destroy(trial->joined); /* it never runs again */
+        trial->joined = NULL;
     }
     return ERR_OK;
 }
@@ -172,40 +176,6 @@ static void attempt_remove(struct attempt *attempt)
     mem_free(attempt);
     if (held_slot) {
         attempt_promote_next(agent, sweep);
-    }
-}
-
-/* ---- the objective as one attempt reports it ---- */
-
-static void seen_add(struct objective_seen *seen, int64_t step, double value)
-{
-    if (!seen->any || step >= seen->last_step) {
-        seen->last = value;
-        seen->last_step = step;
-    }
-    seen->any = true;
-    if (isnan(value)) {
-        return;
-    }
-    if (!seen->any_number || value < seen->min) {
-        seen->min = value;
-        seen->min_step = step;
-    }
-    if (!seen->any_number || value > seen->max) {
-        seen->max = value;
-        seen->max_step = step;
-    }
-    seen->any_number = true;
-}
-
-static void sweep_remember_names(struct sweep *sweep, const struct rec_points *points)
-{
-    for (size_t i = 0; i < points->names_len; i++) {
-        struct str name = str_from(points->names[i]);
-        if (map_str_len(&sweep->names) < SWEEP_NAMES_MAX
-            && !map_str_has(&sweep->names, name)) {
-            map_str_set(&sweep->names, name, sweep);
-        }
     }
 }
 
@@ -500,11 +470,28 @@ apply_assigned(struct engine *engine, const struct record *record, struct err *e
     attempt->boot = assigned->boot;
     attempt->gpu_mask = assigned->gpu_mask;
     attempt->prefetch = assigned->prefetch;
+    attempt->fresh = assigned->fresh;
+    if (assigned->checkpoint) {
+        trial->joined = trial->joined != NULL ? trial->joined : joined_create();
+        joined_assigned(trial->joined, attempt->number);
+    }
+    trial->resumed = false;
     trial->attempts = attempt->number;
     trial->live = attempt;
     list_add_tail(&agent->attempts, &attempt->agent_node);
     attempt_count(attempt);
     return ERR_OK;
+}
+
+static void apply_started(struct attempt *attempt, const struct rec_started *started)
+{
+    struct joined *joined = attempt->trial->joined;
+    attempt->started = true;
+    attempt->trial->resumed = started->resumed;
+    if (joined != NULL) {
+        joined->holder = attempt->agent;
+        joined_started(joined, attempt->number, started->resumed);
+    }
 }
 
 static enum err_code apply_requeued(struct attempt *attempt, struct err *err)
@@ -562,25 +549,6 @@ static enum err_code apply_ended(struct engine *engine,
     return code;
 }
 
-static void apply_points(struct attempt *attempt, const struct rec_points *points)
-{
-    struct sweep *sweep = attempt->trial->sweep;
-    const char *metric = sweep->spec->objective.metric;
-    for (size_t n = 0; n < points->names_len; n++) {
-        if (strcmp(points->names[n], metric) != 0) {
-            continue;
-        }
-        for (size_t i = 0; i < points->len; i++) {
-            if (points->name[i] == n) {
-                seen_add(&attempt->seen, points->step[i], points->value[i]);
-            }
-        }
-    }
-    if (sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED] == 0) {
-        sweep_remember_names(sweep, points);
-    }
-}
-
 /* Records that concern a live attempt. */
 static enum err_code
 apply_to_attempt(struct engine *engine, const struct record *record, struct err *err)
@@ -594,7 +562,7 @@ apply_to_attempt(struct engine *engine, const struct record *record, struct err 
     }
     switch (record->kind) {
     case REC_STARTED:
-        attempt->started = true;
+        apply_started(attempt, &record->as.started);
         return ERR_OK;
     case REC_STOP_REQUESTED:
         attempt->stop = record->as.stop_requested.reason;
@@ -606,7 +574,7 @@ apply_to_attempt(struct engine *engine, const struct record *record, struct err 
     case REC_ENDED:
         return apply_ended(engine, attempt, record, err);
     case REC_POINTS:
-        apply_points(attempt, &record->as.points);
+        points_take(attempt->trial, attempt, record);
         return ERR_OK;
     case REC_LOG:
         attempt->log_bytes = record->as.log.offset + record->as.log.len;
@@ -632,8 +600,17 @@ apply_to_attempt(struct engine *engine, const struct record *record, struct err 
     UNREACHABLE();
 }
 
-/* True for what is kept of an attempt without touching its trial: late words of a
- * superseded attempt, the rest of an ended attempt's log. */
+/* Kept of an attempt without touching its trial: late words of a superseded attempt,
+ * the rest of an ended attempt's log. Its points count where a later attempt went on
+ * from its checkpoint. */
+static void apply_aside(struct engine *engine, const struct record *record)
+{
+    struct trial *trial = engine_trial(engine, record->key);
+    if (record->kind == REC_POINTS && trial != NULL && trial->joined != NULL) {
+        points_take(trial, NULL, record);
+    }
+}
+
 static bool record_is_aside(const struct engine *engine, const struct record *record)
 {
     const struct trial *trial = engine_trial(engine, record->key);
@@ -727,8 +704,11 @@ apply_kind(struct engine *engine, const struct record *record, struct err *err)
     case REC_NOTES:
     case REC_LOG:
     case REC_MARK:
-        return record_is_aside(engine, record) ? ERR_OK
-                                               : apply_to_attempt(engine, record, err);
+        if (record_is_aside(engine, record)) {
+            apply_aside(engine, record);
+            return ERR_OK;
+        }
+        return apply_to_attempt(engine, record, err);
     case RECORD_KIND_NR:
         break;
     }
@@ -778,6 +758,7 @@ void sweep_destroy(struct sweep *sweep)
     for (size_t i = 0; i < sweep->trials.len; i++) {
         past_destroy(sweep->trials.ptr[i]->past);
         mem_free(sweep->trials.ptr[i]->live);
+        joined_destroy(sweep->trials.ptr[i]->joined);
         mem_free(sweep->trials.ptr[i]);
     }
     vec_fini(&sweep->trials);

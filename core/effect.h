@@ -83,6 +83,7 @@ struct msg_assign {
     size_t x_len;
     uint64_t gpu_mask;
     bool prefetch;
+    bool fresh; /* its checkpoint folder is to be emptied */
     uint32_t revision;
 };
 
@@ -97,6 +98,7 @@ struct msg_ack {
     struct attempt_key key;
     uint64_t seq;
     bool resend;
+    bool drop_checkpoint; /* nobody goes on from what the agent has of the trial */
 };
 
 struct msg_log_ack {

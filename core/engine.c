@@ -395,6 +395,9 @@ bool engine_deadline(const struct engine *engine, struct mono *deadline_out)
 {
     struct soonest soonest = { 0 };
     soonest_heap(&soonest, &engine->leases);
+    if (engine->waits) {
+        soonest_add(&soonest, engine->patience);
+    }
     for (size_t i = 0; i < engine->active.len; i++) {
         const struct sweep *sweep = engine->active.ptr[i];
         struct mono end = { 0 };

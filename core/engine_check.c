@@ -10,7 +10,7 @@
 /* What the books should say of one sweep. */
 struct recount {
     uint32_t counts[TRIAL_STATE_NR];
-    uint32_t live, occupying;
+    uint32_t live, occupying, waiting;
     uint32_t retried_open, retried_queued;
     uint32_t held, queue_outside;
 };
@@ -45,6 +45,10 @@ static void check_trial(const struct engine *engine,
         ASSERT(trial->past->trial == trial);
         ASSERT(!held || (trial->state == TRIAL_QUEUED && trial->live == NULL));
         ASSERT(heap_node_is_queued(&trial->past->node) == held);
+    }
+    if (trial->joined != NULL && trial->joined->waits) {
+        ASSERT(trial->state == TRIAL_QUEUED);
+        recount->waiting++;
     }
     if (trial_state_is_final(trial->state)) {
         ASSERT(!trial->retried);
@@ -84,6 +88,7 @@ static void check_sweep(const struct engine *engine, const struct sweep *sweep)
     ASSERT(sweep->queue.len + sweep->held.len == sweep->counts[TRIAL_QUEUED]);
     ASSERT(recount.held == sweep->held.len);
     ASSERT(sweep->holds.len == sweep->held.len);
+    ASSERT(sweep->waiting == recount.waiting);
     ASSERT(recount.live == sweep->live);
     ASSERT(recount.occupying == sweep->occupying);
     ASSERT(recount.retried_open == sweep->retried_open);

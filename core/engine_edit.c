@@ -70,6 +70,13 @@ static enum err_code check_objective(const struct edit *edit, struct err *err)
                    key);
 }
 
+static bool same_checkpoint(const struct run_options *a, const struct run_options *b)
+{
+    return a->checkpoint == b->checkpoint
+           && (a->checkpoint != CHECKPOINT_PATH
+               || strcmp(a->checkpoint_path, b->checkpoint_path) == 0);
+}
+
 static bool enumerates(const struct sweep_spec *spec)
 {
     return spec->sampler->count != NULL;
@@ -85,6 +92,11 @@ static enum err_code check_changes(const struct edit *edit, struct err *err)
     enum err_code code = check_objective(edit, err);
     if (code != ERR_OK) {
         return code;
+    }
+    if (!same_checkpoint(&edit->was->run, &edit->spec->run)) {
+        return err_set(err, ERR_STATE,
+                       "'run.checkpoint' cannot be edited, because trials could not go "
+                       "on from what they have; submit the file with --new");
     }
     bool grid = enumerates(edit->was) || enumerates(edit->spec);
     if (grid && (edit->space || edit->sampler) && edit->sweep->trials.len > 0) {

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "core/engine.h"
+#include "core/joined.h"
 
 struct agent;
 struct sweep;
@@ -35,6 +36,12 @@ struct revision {
      * under this one are given out with that one's file. */
     const struct revision *runs_as;
 };
+
+/* Why an attempt begins anew although the one before had a checkpoint. */
+#define CAUSE_FRESH                                                                    \
+    "begins with an empty checkpoint folder: the agent that has its files was not "    \
+    "free "                                                                            \
+    "within a lease"
 
 /* The objective's points as one attempt reported them. NaN points are counted but never
  * are min or max. */
@@ -55,6 +62,7 @@ struct attempt {
     bool started;
     bool suspect;          /* lease over: its trial is queued again */
     bool prefetch;         /* waits at the agent for one of its sweep to end */
+    bool fresh;            /* begins with an empty checkpoint folder */
     enum stop_reason stop; /* asked to stop, and why */
     uint64_t seq;          /* entries up to here are recorded */
     uint64_t log_bytes;    /* log bytes up to here are recorded */
@@ -123,9 +131,11 @@ struct trial {
     bool has_value;
     bool retried;     /* open because the user asked for it, again or by its point */
     uint8_t last_end; /* enum attempt_end of the attempt that ended last */
+    bool resumed;     /* its newest attempt went on from a checkpoint */
     uint64_t run_key;
     double value;
     int64_t step;
+    struct joined *joined;       /* NULL unless attempts of it had checkpoints */
     struct attempt *live;        /* NULL: none */
     struct past *past;           /* NULL: nothing counted yet, or it has ended */
     struct list_node queue_node; /* linked while queued, in sweep.queue or sweep.held */
@@ -180,6 +190,7 @@ struct sweep {
     bool exhausted;         /* the sampler has no more points */
     bool rest_told;         /* FX_SWEEP_ENDED was sent for this state */
     bool blocked;           /* sched.c: no agent has room for it this round */
+    uint32_t waiting;       /* … queued trials that wait for a checkpoint's agent */
 };
 
 struct agent {
@@ -229,6 +240,8 @@ struct engine {
     bool started; /* EV_START was taken */
     bool disk_full;
     bool draining, drained_told;
+    struct mono patience; /* sched.c: the first wait for a checkpoint's agent to end */
+    bool waits;           /* … there is one */
 };
 
 /* ---- apply.c: state changes ---- */
@@ -242,6 +255,12 @@ engine_apply(struct engine *engine, const struct record *record, struct err *err
 void engine_emit(struct engine *engine, struct effects *effects, struct record *record);
 
 void sweep_destroy(struct sweep *sweep);
+
+/* apply_points.c, for apply.c: the record's points, of the live attempt `attempt`;
+ * NULL: of another one of the trial. */
+void points_take(struct trial *trial,
+                 struct attempt *attempt,
+                 const struct record *record);
 
 /* ---- past.c: retry causes, back-off ---- */
 

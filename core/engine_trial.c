@@ -54,14 +54,9 @@ static struct fresh report_cut(const struct ev_report *report, uint64_t recorded
     return fresh;
 }
 
-static void send_ack(struct effects *effects,
-                     uint64_t peer,
-                     struct attempt_key key,
-                     uint64_t seq,
-                     bool resend)
+static void send_ack(struct effects *effects, uint64_t peer, struct msg_ack ack)
 {
-    struct message message = { .kind = TO_AGENT_ACK,
-                               .as.ack = { .key = key, .seq = seq, .resend = resend } };
+    struct message message = { .kind = TO_AGENT_ACK, .as.ack = ack };
     engine_send(effects, peer, message);
 }
 
@@ -82,6 +77,7 @@ static void keep_started(struct engine *engine,
     struct record record = record_for(trial, report->key, REC_STARTED);
     record.seq = seq;
     record.as.started = report->started;
+    record.cause = trial->live->fresh ? CAUSE_FRESH : NULL;
     engine_emit(engine, effects, &record);
 }
 
@@ -109,6 +105,7 @@ static void keep_points(struct engine *engine,
                         struct effects *effects)
 {
     struct record record = record_for(trial, key, REC_POINTS);
+    points.joined = trial->resumed;
     record.as.points = points;
     record.seq = points.first_seq + points.len - 1;
     engine_emit(engine, effects, &record);
@@ -192,6 +189,17 @@ static enum trial_state state_after_failure(const struct engine *engine,
     return TRIAL_FAILED;
 }
 
+/* The trial's objective so far, over all attempts that its live one goes on from. */
+static bool
+objective_so_far(const struct attempt *attempt, double *value_out, int64_t *step_out)
+{
+    const struct trial *trial = attempt->trial;
+    const struct objective *objective = &trial->sweep->spec->objective;
+    return trial->joined != NULL
+               ? joined_value(trial->joined, objective, value_out, step_out)
+               : seen_value(&attempt->seen, objective, value_out, step_out);
+}
+
 /* What an exit status of 0 means: finished when the objective was seen and is a number.
  */
 static void judge_exit(const struct engine *engine,
@@ -202,7 +210,7 @@ static void judge_exit(const struct engine *engine,
     const struct sweep_spec *spec = attempt->trial->sweep->spec;
     double value = 0;
     int64_t step = 0;
-    if (!seen_value(&attempt->seen, &spec->objective, &value, &step)) {
+    if (!objective_so_far(attempt, &value, &step)) {
         strbuf_addf(cause, "exit status 0 without '%s'", spec->objective.metric);
         ended->state = state_after_failure(engine, attempt, END_EXITED);
         return;
@@ -229,10 +237,8 @@ static void judge_end(const struct engine *engine,
         return;
     case END_PRUNED:
         ended->state = TRIAL_PRUNED;
-        ended->has_value =
-            seen_value(&attempt->seen, &attempt->trial->sweep->spec->objective,
-                       &ended->value, &ended->step)
-            && !isnan(ended->value);
+        ended->has_value = objective_so_far(attempt, &ended->value, &ended->step)
+                           && !isnan(ended->value);
         return;
     case END_FAILED:
     case END_CANCELLED:
@@ -317,7 +323,10 @@ static void end_attempt(struct engine *engine,
 {
     struct trial *trial = attempt->trial;
     struct sweep *sweep = trial->sweep;
-    bool no_objective = ended.end == END_EXITED && !attempt->seen.any;
+    double value = 0;
+    int64_t step = 0;
+    bool no_objective =
+        ended.end == END_EXITED && !objective_so_far(attempt, &value, &step);
     AUTO_STRBUF struct strbuf why = STRBUF_INIT(CAUSE_BYTES_MAX);
     judge_end(engine, attempt, &ended, &why);
     if (why.len == 0 && cause != NULL) {
@@ -427,7 +436,8 @@ static void take_fresh(struct engine *engine,
     uint64_t seq = fresh.seq;
     if (fresh.started) {
         seq++;
-        if (!fresh.ended) { /* else the end carries the start's time */
+        /* Else the end carries the start's time. */
+        if (!fresh.ended || trial->joined != NULL) {
             keep_started(engine, trial, report, seq, effects);
         }
     }
@@ -468,6 +478,18 @@ static bool attempt_is_agents(const struct attempt *attempt,
            && attempt->agent == agent && attempt->boot == agent->boot;
 }
 
+/* The agent may throw its checkpoint folder away: the trial is over, or it went on from
+ * another agent's. That of a failed trial is kept, it may be retried. */
+static bool checkpoint_is_over(const struct trial *trial, const struct agent *agent)
+{
+    enum checkpoint_kind kind = trial->sweep->spec->run.checkpoint;
+    bool moved = kind == CHECKPOINT_LOCAL && trial->joined != NULL
+                 && trial->joined->holder != NULL && trial->joined->holder != agent;
+    return kind != CHECKPOINT_NONE
+           && (moved
+               || (trial_state_is_final(trial->state) && trial->state != TRIAL_FAILED));
+}
+
 void engine_on_report(struct engine *engine,
                       const struct event *event,
                       struct effects *effects)
@@ -481,25 +503,30 @@ void engine_on_report(struct engine *engine,
     }
     uint64_t last = report->first_seq + len - 1;
     struct trial *trial = engine_trial(engine, report->key);
+    struct msg_ack ack = { .key = report->key, .seq = last };
     if (trial == NULL || report->key.attempt == 0
         || report->key.attempt > trial->attempts) {
-        send_ack(effects, event->peer, report->key, last, false);
+        send_ack(effects, event->peer, ack);
         return;
     }
     struct attempt *live = trial->live;
     if (!attempt_is_agents(live, agent, report->key)) {
         take_superseded(engine, trial, report, effects);
-        send_ack(effects, event->peer, report->key, last, false);
+        ack.drop_checkpoint = checkpoint_is_over(trial, agent);
+        send_ack(effects, event->peer, ack);
         return;
     }
     if (report->first_seq > live->seq + 1) {
-        send_ack(effects, event->peer, report->key, live->seq, true);
+        ack.seq = live->seq;
+        ack.resend = true;
+        send_ack(effects, event->peer, ack);
         return;
     }
     if (last > live->seq) {
         take_fresh(engine, live, report, effects);
     }
-    send_ack(effects, event->peer, report->key, last, false);
+    ack.drop_checkpoint = checkpoint_is_over(trial, agent);
+    send_ack(effects, event->peer, ack);
 }
 
 /* ---- logs ---- */

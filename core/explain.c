@@ -194,9 +194,9 @@ static const why_fn sweep_whys[] = {
 };
 
 static const why_fn queued_whys[] = {
-    why_suspect,        why_over,      why_paused,        why_ask_tell,
-    why_no_coordinator, why_disk_full, why_shutting_down, why_back_off,
-    why_no_agent,       why_resources, why_parallel,      why_agents_full,
+    why_suspect,   why_over,          why_paused,     why_ask_tell, why_no_coordinator,
+    why_disk_full, why_shutting_down, why_back_off,   why_no_agent, why_resources,
+    why_parallel,  why_agents_full,   why_checkpoint,
 };
 
 static const why_fn running_whys[] = {

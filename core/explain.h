@@ -33,6 +33,7 @@
     X(AGENTS_FULL, "agents_full") /* all that could are at work */                     \
     X(OTHER_SWEEP, "other_sweep") /* the next free slot goes to another sweep */       \
     X(SUSPECT, "suspect")         /* queued again, its attempt may still come back */  \
+    X(CHECKPOINT, "checkpoint")   /* waits for the agent that has its checkpoint */    \
     X(SAMPLER, "sampler")         /* waits for suggestions */                          \
     X(BACK_OFF, "back_off")       /* run.retry.backoff after a failure */              \
     X(UNDER_WAY, "under_way")     /* open trials cover what is left */                 \

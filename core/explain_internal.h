@@ -48,5 +48,6 @@ bool why_no_agent(const struct asking *ask);
 bool why_resources(const struct asking *ask);
 bool why_parallel(const struct asking *ask);
 bool why_agents_full(const struct asking *ask);
+bool why_checkpoint(const struct asking *ask);
 
 #endif

@@ -403,3 +403,23 @@ bool why_agents_full(const struct asking *ask)
     tell_turn(ask);
     return true;
 }
+
+bool why_checkpoint(const struct asking *ask)
+{
+    const struct joined *joined = ask->trial->joined;
+    if (joined == NULL || !joined->waits) {
+        return false;
+    }
+    char left[NUM_TEXT_SIZE];
+    int64_t left_ms = mono_until_ms(joined->waits_until, ask->engine->now);
+    num_format_duration_ms(left_ms > 0 ? left_ms : 0, left);
+    because(
+        ask, EXPLAIN_CHECKPOINT,
+        mem_printf("agent '%s' has its checkpoint and is %s; in %s it begins anew "
+                   "elsewhere",
+                   joined->holder->id,
+                   agent_is_usable(joined->holder) ? "busy" : "not connected", left),
+        mem_strdup(agent_is_usable(joined->holder) ? "the next attempt that ends there"
+                                                   : "the return of that agent"));
+    return true;
+}

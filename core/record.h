@@ -6,9 +6,10 @@
  * them back in that order. So live running and restart go through the same code.
  *
  * Three kinds are not kept as rows of the event table: REC_POINTS (rows of the metric
- * table; given back only for attempts that have not ended), REC_NOTES (params and tags)
- * and REC_LOG (bytes); the last two change nothing that a restart needs. REC_MARK is
- * only ever given back: it carries what the store knows of a live attempt.
+ * table; given back only for attempts that have not ended and, with `run.checkpoint`,
+ * for all attempts of trials that have not finished or been pruned), REC_NOTES (params
+ * and tags) and REC_LOG (bytes); the last two change nothing that a restart needs.
+ * REC_MARK is only ever given back: it carries what the store knows of a live attempt.
  *
  * A kept record is one heap object made by record_clone; what it points to lies behind
  * it in the same allocation. Once made it is not changed, so it may move to another
@@ -124,11 +125,14 @@ struct rec_assigned {
     uint64_t gpu_mask; /* bit i: device index i */
     bool prefetch;
     uint32_t revision; /* of the sweep's file it is to run with */
+    bool checkpoint;   /* it has a folder for checkpoints */
+    bool fresh;        /* … which is emptied, because another agent's was used last */
 };
 
 struct rec_started {
     int64_t time_ms; /* wall clock of the agent */
     uint32_t pid;
+    bool resumed; /* its checkpoint folder held something */
 };
 
 struct rec_stop_requested {
@@ -187,6 +191,8 @@ struct rec_points {
     const double *value;
     bool fenced; /* superseded attempt: kept as its own history, not as the run's latest
                   */
+    bool joined; /* the newest attempt resumed from a checkpoint: the run's history is
+                    that of several attempts */
 };
 
 struct rec_notes {

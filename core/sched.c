@@ -8,6 +8,11 @@
  * slot in use: it starts in place of one of the same sweep that ends there, without
  * asking. That would let a sweep keep its slots for ever, so prefetching is done only
  * while a single sweep has work, and called back when a second one comes.
+ *
+ * With `run.checkpoint: local` a trial goes on where its files are. It waits for that
+ * agent, connected and free, up to one lease from the first moment it could have begun
+ * anywhere; trials behind it do not wait. Then it begins elsewhere, with an empty
+ * folder. A restart gives a full lease again, as it does to agents.
  */
 #include "base/assert.h"
 #include "base/compiler.h"
@@ -89,6 +94,12 @@ static const struct resources *next_needs(const struct sweep *sweep)
     return list_is_empty(&sweep->queue)
                ? &sweep->spec->run.resources
                : &queue_head(sweep)->revision->runs_as->spec->run.resources;
+}
+
+static bool same_needs(const struct resources *a, const struct resources *b)
+{
+    return a->cpus == b->cpus && a->gpus == b->gpus
+           && a->memory_bytes == b->memory_bytes;
 }
 
 uint64_t agent_room(const struct engine *engine,
@@ -228,6 +239,7 @@ void engine_send_assign(const struct attempt *attempt, struct effects *effects)
                                               .x_len = revision->spec->space->len,
                                               .gpu_mask = attempt->gpu_mask,
                                               .prefetch = attempt->prefetch,
+                                              .fresh = attempt->fresh,
                                               .revision = revision->number } };
     engine_send(effects, attempt->agent->peer, message);
 }
@@ -244,6 +256,13 @@ static void give_up(struct engine *engine, struct trial *trial, struct effects *
                              .as.trial_state.state = TRIAL_FAILED };
     engine_emit(engine, effects, &record);
     engine_check_failures(engine, trial->sweep, effects);
+}
+
+/* The agent that has the trial's checkpoint; NULL: none, or every agent sees it. */
+static struct agent *trial_holder(const struct trial *trial)
+{
+    bool local = trial->sweep->spec->run.checkpoint == CHECKPOINT_LOCAL;
+    return local && trial->joined != NULL ? trial->joined->holder : NULL;
 }
 
 /* Gives the trial to the agent. An older attempt that is still suspect is lost by that;
@@ -270,12 +289,15 @@ static void assign(struct engine *engine,
     if (on_demand) {
         agent->wanted--;
     }
+    const struct agent *holder = trial_holder(trial);
+    bool fresh = holder != NULL && holder != agent;
     struct record record = {
         .kind = REC_ASSIGNED,
         .key = { .sweep = trial->sweep->key,
                  .trial = trial->number,
                  .attempt = trial->attempts + 1 },
         .run_key = trial->run_key,
+        .cause = fresh ? CAUSE_FRESH : NULL,
         .as.assigned = { .agent = agent->key,
                          .boot = agent->boot,
                          .gpu_mask =
@@ -283,7 +305,10 @@ static void assign(struct engine *engine,
                                  ? 0
                                  : pick_gpus(agent, revision->spec->run.resources.gpus),
                          .prefetch = prefetch,
-                         .revision = revision->number },
+                         .revision = revision->number,
+                         .checkpoint =
+                             trial->sweep->spec->run.checkpoint != CHECKPOINT_NONE,
+                         .fresh = fresh },
     };
     engine_emit(engine, effects, &record);
     ASSERT(trial->live != NULL);
@@ -291,12 +316,76 @@ static void assign(struct engine *engine,
 }
 
 /* Queued trials can be more than the budget has left only after it was lowered. */
-static bool head_is_in_budget(const struct sweep *sweep)
+static bool is_in_budget(const struct sweep *sweep, const struct trial *trial)
 {
     uint32_t budget = sweep->spec->budget.trials;
     uint32_t begun = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED]
                      + sweep->counts[TRIAL_RUNNING];
-    return budget == 0 || begun < budget || queue_head(sweep)->retried;
+    return budget == 0 || begun < budget || trial->retried;
+}
+
+/* Room was looked for as the head of the queue needs it. */
+static bool is_next(const struct sweep *sweep, const struct trial *trial)
+{
+    return is_in_budget(sweep, trial)
+           && same_needs(&trial->revision->runs_as->spec->run.resources,
+                         next_needs(sweep));
+}
+
+/* True when it need not wait (any more) for the agent that has its checkpoint. */
+static bool may_begin_elsewhere(struct engine *engine, struct trial *trial)
+{
+    struct joined *joined = trial->joined;
+    if (!joined->waits) {
+        joined->waits = true;
+        trial->sweep->waiting++;
+        joined->waits_until = mono_add_ms(engine->now, engine->lease_ms);
+    }
+    if (!mono_before(engine->now, joined->waits_until)) {
+        return true;
+    }
+    if (!engine->waits || mono_before(joined->waits_until, engine->patience)) {
+        engine->waits = true;
+        engine->patience = joined->waits_until;
+    }
+    return false;
+}
+
+/* The first queued trial of the sweep that may begin at the agent, or NULL. */
+static struct trial *
+queue_first_for(struct engine *engine, const struct sweep *sweep, struct agent *agent)
+{
+    LIST_FOREACH (node, &sweep->queue) {
+        struct trial *trial = container_of(node, struct trial, queue_node);
+        const struct agent *holder = trial_holder(trial);
+        if (is_next(sweep, trial)
+            && (holder == NULL || holder == agent
+                || may_begin_elsewhere(engine, trial))) {
+            return trial;
+        }
+    }
+    return NULL;
+}
+
+/* The first queued trial of the sweep that may begin now, and where; or NULL. */
+static struct trial *
+queue_first(struct engine *engine, const struct sweep *sweep, struct agent **agent_out)
+{
+    struct agent *agent = emptiest(engine, sweep);
+    if (agent == NULL) {
+        return NULL;
+    }
+    LIST_FOREACH (node, &sweep->queue) {
+        struct trial *trial = container_of(node, struct trial, queue_node);
+        struct agent *holder = trial_holder(trial);
+        bool at_home = holder != NULL && agent_room(engine, holder, sweep) > 0;
+        if (is_next(sweep, trial)
+            && (holder == NULL || at_home || may_begin_elsewhere(engine, trial))) {
+            *agent_out = at_home ? holder : agent;
+            return trial;
+        }
+    }
+    return NULL;
 }
 
 /* The sweep with a queued trial that occupies the fewest slots and is not blocked. */
@@ -306,8 +395,7 @@ static struct sweep *neediest(const struct engine *engine)
     for (size_t i = 0; i < engine->active.len; i++) {
         struct sweep *sweep = engine->active.ptr[i];
         if (sweep->blocked || list_is_empty(&sweep->queue)
-            || !sweep_may_run(engine, sweep) || !sweep_below_parallel(sweep)
-            || !head_is_in_budget(sweep)) {
+            || !sweep_may_run(engine, sweep) || !sweep_below_parallel(sweep)) {
             continue;
         }
         if (best == NULL || sweep->occupying < best->occupying) {
@@ -324,11 +412,12 @@ static void fill_slots(struct engine *engine, struct effects *effects)
     }
     struct sweep *sweep = NULL;
     while ((sweep = neediest(engine)) != NULL) {
-        struct agent *agent = emptiest(engine, sweep);
-        if (agent == NULL) {
+        struct agent *agent = NULL;
+        struct trial *trial = queue_first(engine, sweep, &agent);
+        if (trial == NULL) {
             sweep->blocked = true;
         } else {
-            assign(engine, queue_head(sweep), agent, false, effects);
+            assign(engine, trial, agent, false, effects);
         }
     }
 }
@@ -357,12 +446,6 @@ static bool may_prefetch(const struct sweep *sweep)
     return sweep->counts[TRIAL_FINISHED] > 0 && !sweep->spec->sampler->learns
            && sweep->spec->run.resources.gpus == 0
            && (parallel == 0 || sweep->occupying <= parallel);
-}
-
-static bool same_needs(const struct resources *a, const struct resources *b)
-{
-    return a->cpus == b->cpus && a->gpus == b->gpus
-           && a->memory_bytes == b->memory_bytes;
 }
 
 /* Attempts of the sweep that run at the agent, less those that wait there already. One
@@ -399,10 +482,12 @@ fill_prefetch(struct engine *engine, struct sweep *sweep, struct effects *effect
         uint32_t room = prefetch_room(agent, sweep);
         const struct resources *need = next_needs(sweep);
         /* A trial that is given up instead may have paused the sweep. */
-        for (; room > 0 && !list_is_empty(&sweep->queue) && sweep_may_run(engine, sweep)
-               && head_is_in_budget(sweep) && same_needs(next_needs(sweep), need);
-             room--) {
-            assign(engine, queue_head(sweep), agent, true, effects);
+        for (; room > 0 && sweep_may_run(engine, sweep); room--) {
+            struct trial *trial = queue_first_for(engine, sweep, agent);
+            if (trial == NULL || !same_needs(next_needs(sweep), need)) {
+                break;
+            }
+            assign(engine, trial, agent, true, effects);
         }
     }
 }
@@ -457,7 +542,7 @@ static uint64_t queue_target(const struct engine *engine, const struct sweep *sw
 static uint64_t queue_lacks(const struct engine *engine, const struct sweep *sweep)
 {
     uint64_t target = queue_target(engine, sweep);
-    uint64_t queued = sweep->queue.len;
+    uint64_t queued = sweep->queue.len - sweep->waiting;
     bool low = sweep->spec->sampler->learns ? queued < target : queued * 2 < target;
     return low ? at_most(at_most(target - queued, sweep_wants(engine, sweep)),
                          SUGGEST_MAX)
@@ -510,6 +595,7 @@ static void each_running(struct engine *engine, sweep_fn fn, struct effects *eff
 
 void engine_dispatch(struct engine *engine, struct effects *effects)
 {
+    engine->waits = false;
     if (engine->disk_full || engine->draining || map_u64_len(&engine->peers) == 0) {
         return;
     }

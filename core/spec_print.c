@@ -193,6 +193,26 @@ static void put_budget(const struct budget *budget, struct strbuf *out)
     strbuf_addf(out, ", first: %" PRIu32 "}}\n", budget->failures_first);
 }
 
+static void put_checkpoint(const struct run_options *run, struct strbuf *out)
+{
+    switch (run->checkpoint) {
+    case CHECKPOINT_NONE:
+        strbuf_adds(out, "none\n");
+        return;
+    case CHECKPOINT_LOCAL:
+        strbuf_adds(out, "local\n");
+        return;
+    case CHECKPOINT_PATH:
+        strbuf_adds(out, "{path: ");
+        put_text(run->checkpoint_path, out);
+        strbuf_adds(out, "}\n");
+        return;
+    case CHECKPOINT_NR:
+        break;
+    }
+    UNREACHABLE();
+}
+
 static void put_run(const struct run_options *run, struct strbuf *out)
 {
     char memory[NUM_TEXT_SIZE];
@@ -221,7 +241,8 @@ static void put_run(const struct run_options *run, struct strbuf *out)
                 run->retry.failed, run->retry.lost, run->retry.preempted,
                 run->retry.oom, run->retry.timeout);
     put_duration(run->retry.backoff_ms, out);
-    strbuf_adds(out, "}\n  checkpoint: none\n");
+    strbuf_adds(out, "}\n  checkpoint: ");
+    put_checkpoint(run, out);
 }
 
 static void put_metrics(const struct sweep_spec *spec, struct strbuf *out)

@@ -233,21 +233,63 @@ static bool is_text(const struct yaml_node *node, const char *text)
     return node->kind == YAML_SCALAR && strcmp(node->text, text) == 0;
 }
 
-static enum err_code read_checkpoint(const struct spec_reader *r,
-                                     const struct yaml_node *node)
+/* No part of the path is `..`, so that a relative one stays where the file is. */
+static bool path_is_contained(struct str path)
 {
+    struct str part = { 0 };
+    while (str_split_next(&path, '/', &part)) {
+        if (str_eq_c(part, "..")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum err_code read_checkpoint_path(const struct spec_reader *r,
+                                          const struct yaml_node *node,
+                                          struct run_options *run)
+{
+    const char *path = NULL;
+    enum err_code code = spec_text(r, node, "run.checkpoint.path", &path);
+    if (code != ERR_OK) {
+        return code;
+    }
+    if (node->text_len == 0 || node->text_len > PATH_BYTES_MAX) {
+        return spec_fail(r, node, "'run.checkpoint.path' must have 1 to %d bytes",
+                         PATH_BYTES_MAX);
+    }
+    if (!path_is_contained(str_from(path))) {
+        return spec_fail(r, node,
+                         "'run.checkpoint.path' must be absolute or below the sweep "
+                         "file's folder, without '..'");
+    }
+    run->checkpoint = CHECKPOINT_PATH;
+    run->checkpoint_path = mem_strdup(path);
+    return ERR_OK;
+}
+
+static enum err_code read_checkpoint(const struct spec_reader *r,
+                                     const struct yaml_node *node,
+                                     struct run_options *run)
+{
+    static const char *const keys[] = { "path" };
     char found[SPEC_DESCRIBE_SIZE];
     if (is_text(node, "none")) {
         return ERR_OK;
     }
-    if (is_text(node, "local") || yaml_get(node, "path") != NULL) {
-        return spec_unsupported(r, node,
-                                "only 'run.checkpoint: none' is available yet");
+    if (is_text(node, "local")) {
+        run->checkpoint = CHECKPOINT_LOCAL;
+        return ERR_OK;
     }
-    return spec_fail(r, node,
-                     "'run.checkpoint' must be none, local or {path: FOLDER}, "
-                     "not %s",
-                     spec_describe(node, found));
+    if (node->kind != YAML_MAP || node->len == 0) {
+        return spec_fail(r, node,
+                         "'run.checkpoint' must be none, local or {path: FOLDER}, "
+                         "not %s",
+                         spec_describe(node, found));
+    }
+    enum err_code code =
+        spec_known_keys(r, node, "run.checkpoint", keys, ARRAY_LEN(keys));
+    return code == ERR_OK ? read_checkpoint_path(r, yaml_get(node, "path"), run) : code;
 }
 
 static enum err_code read_limits(const struct spec_reader *r,
@@ -268,7 +310,7 @@ static enum err_code read_limits(const struct spec_reader *r,
         code = spec_duration(r, item, "run.grace", &run->grace_ms);
     }
     item = yaml_get(node, "checkpoint");
-    return code == ERR_OK && item != NULL ? read_checkpoint(r, item) : code;
+    return code == ERR_OK && item != NULL ? read_checkpoint(r, item, run) : code;
 }
 
 enum err_code spec_read_run(const struct spec_reader *r,

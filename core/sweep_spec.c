@@ -305,6 +305,7 @@ void sweep_spec_destroy(struct sweep_spec *spec)
     mem_free(spec->project.path);
     mem_free(spec->project.entry);
     mem_free(spec->objective.metric);
+    mem_free(spec->run.checkpoint_path);
     mem_free(spec->name);
     mem_free(spec->text);
     mem_free(spec);

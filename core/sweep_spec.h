@@ -62,12 +62,23 @@ struct resources {
     uint64_t memory_bytes; /* 0: not asked for */
 };
 
+/* Whether attempts have a folder for checkpoints, and where. */
+enum checkpoint_kind {
+    CHECKPOINT_NONE,
+    CHECKPOINT_LOCAL, /* one per trial at the agent */
+    CHECKPOINT_PATH,  /* one per trial in a folder that all agents see */
+    CHECKPOINT_NR
+};
+
 struct run_options {
     uint32_t parallel; /* attempts at once over all agents; 0: all slots */
     struct resources resources;
     int64_t time_limit_ms; /* per attempt; 0: none */
     int64_t grace_ms;      /* between TERM and KILL */
     struct retry_limits retry;
+    enum checkpoint_kind checkpoint;
+    char *checkpoint_path; /* as in the file, absolute or relative to its folder; NULL
+                              unless CHECKPOINT_PATH */
 };
 
 enum metric_source_kind {

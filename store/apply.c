@@ -201,6 +201,9 @@ static enum err_code apply_all(struct store *store,
     if (code == ERR_OK) {
         code = metrics_write(store, err);
     }
+    if (code == ERR_OK) {
+        code = joined_write(store, err);
+    }
     return code == ERR_OK ? stmt_run(stmt_use(&store->db, SQL_COMMIT), err) : code;
 }
 

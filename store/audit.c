@@ -74,7 +74,8 @@ static const struct {
       "l.seq))" },
     { "metrics with fewer points than were counted: run",
       "SELECT l.run FROM latest l WHERE l.count > (SELECT count(*) FROM metrics m"
-      " WHERE m.run = l.run AND m.key = l.key AND m.attempt = l.attempt)" },
+      " WHERE m.run = l.run AND m.key = l.key AND (m.attempt = l.attempt OR EXISTS"
+      " (SELECT 1 FROM attempts a WHERE a.run = l.run AND a.resumed = 1)))" },
     { "values of metrics, params or tags without a name: key",
       "SELECT DISTINCT key FROM (SELECT key FROM latest UNION SELECT key FROM params"
       " UNION SELECT key FROM tags) WHERE key NOT IN (SELECT id FROM names)" },

@@ -39,6 +39,9 @@ enum event_flags {
     EVENT_FENCED = 1u << 5,
     EVENT_HAS_VALUE = 1u << 6,
     EVENT_DRAIN = 1u << 7,
+    EVENT_CHECKPOINT = 1u << 8,
+    EVENT_FRESH = 1u << 9,
+    EVENT_RESUMED = 1u << 10,
 };
 
 /* The columns that differ by kind. */
@@ -149,7 +152,9 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
         return;
     case REC_ASSIGNED:
         row->agent = record->as.assigned.agent;
-        row->flags = flag(record->as.assigned.prefetch, EVENT_PREFETCH);
+        row->flags = flag(record->as.assigned.prefetch, EVENT_PREFETCH)
+                     | flag(record->as.assigned.checkpoint, EVENT_CHECKPOINT)
+                     | flag(record->as.assigned.fresh, EVENT_FRESH);
         row->number = record->as.assigned.boot;
         row->number2 = record->as.assigned.gpu_mask;
         if (record->as.assigned.revision != 1) {
@@ -159,6 +164,7 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
     case REC_STARTED:
         row->number = (uint64_t)record->as.started.time_ms;
         row->number2 = record->as.started.pid;
+        row->flags = flag(record->as.started.resumed, EVENT_RESUMED);
         return;
     case REC_STOP_REQUESTED:
         row->reason = (int64_t)record->as.stop_requested.reason;
@@ -316,6 +322,8 @@ get_assigned(struct stmt *row, struct blob_reader *in, struct rec_assigned *out)
     out->boot = col_u64(row, COL_NUMBER);
     out->gpu_mask = col_u64(row, COL_NUMBER2);
     out->prefetch = has_flag(row, EVENT_PREFETCH);
+    out->checkpoint = has_flag(row, EVENT_CHECKPOINT);
+    out->fresh = has_flag(row, EVENT_FRESH);
     uint64_t revision = in->len > 0 ? blob_get_u64(in) : 1;
     out->revision = (uint32_t)revision;
     in->bad = in->bad || revision > REVISIONS_MAX;
@@ -418,6 +426,7 @@ static bool get_body(struct stmt *row,
     case REC_STARTED:
         out->as.started.time_ms = col_i64(row, COL_NUMBER);
         out->as.started.pid = col_u32(row, COL_NUMBER2);
+        out->as.started.resumed = has_flag(row, EVENT_RESUMED);
         return true;
     case REC_STOP_REQUESTED:
         out->as.stop_requested.reason = (enum stop_reason)col_u32(row, COL_REASON);

@@ -5,7 +5,8 @@
  * the points of a run by key with a counting sort (they arrive in order of step nearly
  * always), and only a key whose steps are out of order is sorted again. One upsert of
  * `latest` a (run, key) and batch. Resent points are ignored by the primary key and
- * counted nowhere. Does not know trials or states.
+ * counted nowhere. Where a history is that of several attempts, joined.c keeps
+ * `latest`. Does not know trials or states.
  */
 #include "store/store_internal.h"
 
@@ -15,14 +16,6 @@
 #include <string.h>
 
 #include "base/assert.h"
-
-/* What a batch adds to one row of `latest`. */
-struct latest_sum {
-    struct point_row last;
-    double min; /* NaN: none yet */
-    double max;
-    uint64_t count;
-};
 
 static int compare_refs(const void *a, const void *b)
 {
@@ -129,6 +122,7 @@ gather(struct store *store, const struct points_ref *ref, struct err *err)
             .time_ms = points->time_ms[i],
             .value = points->value[i],
             .fenced = points->fenced || ref->behind,
+            .joined = points->joined,
         };
         vec_push(&batch->rows, row);
     }
@@ -181,6 +175,15 @@ static bool is_later(const struct point_row *a, const struct point_row *b)
     return a->step != b->step ? a->step > b->step : a->seq > b->seq;
 }
 
+void latest_count(struct latest_sum *sum, double value)
+{
+    if (!isnan(value)) {
+        sum->min = isnan(sum->min) || value < sum->min ? value : sum->min;
+        sum->max = isnan(sum->max) || value > sum->max ? value : sum->max;
+    }
+    sum->count++;
+}
+
 static void sum_add(struct latest_sum *sum, const struct point_row *row)
 {
     if (sum->count > 0 && row->attempt < sum->last.attempt) {
@@ -193,22 +196,18 @@ static void sum_add(struct latest_sum *sum, const struct point_row *row)
     if (is_later(row, &sum->last)) {
         sum->last = *row;
     }
-    if (!isnan(row->value)) {
-        sum->min = isnan(sum->min) || row->value < sum->min ? row->value : sum->min;
-        sum->max = isnan(sum->max) || row->value > sum->max ? row->value : sum->max;
-    }
-    sum->count++;
+    latest_count(sum, row->value);
 }
 
-static enum err_code put_latest(struct store *store,
-                                uint64_t run,
-                                int64_t key,
-                                const struct latest_sum *sum,
-                                struct err *err)
+enum err_code latest_put(struct store *store,
+                         enum sql_id how,
+                         struct metric_of of,
+                         const struct latest_sum *sum,
+                         struct err *err)
 {
-    struct stmt *stmt = stmt_use(&store->db, SQL_LATEST_PUT);
-    bind_u64(stmt, run);
-    bind_i64(stmt, key);
+    struct stmt *stmt = stmt_use(&store->db, how);
+    bind_u64(stmt, of.run);
+    bind_i64(stmt, of.key);
     bind_i64(stmt, EXPERIMENT_DEFAULT);
     bind_i64(stmt, sum->last.attempt);
     bind_i64(stmt, sum->last.step);
@@ -224,16 +223,16 @@ static enum err_code put_latest(struct store *store,
 
 /* Inserts the rows of one (run, key). Run and key stay bound from row to row. */
 static enum err_code write_key(struct store *store,
-                               uint64_t run,
-                               int64_t key,
+                               struct metric_of of,
                                const struct point_row *rows,
                                size_t len,
                                struct err *err)
 {
     struct latest_sum sum = { 0 };
+    bool joined = false;
     struct stmt *stmt = stmt_use(&store->db, SQL_METRIC_INSERT);
-    bind_u64(stmt, run);
-    bind_i64(stmt, key);
+    bind_u64(stmt, of.run);
+    bind_i64(stmt, of.key);
     int fixed = stmt->at;
     for (size_t i = 0; i < len; i++) {
         stmt->at = fixed;
@@ -247,11 +246,15 @@ static enum err_code write_key(struct store *store,
         if (code != ERR_OK) {
             return code;
         }
+        joined = joined || rows[i].joined;
         if (!rows[i].fenced && sqlite3_changes(store->db.raw) > 0) {
             sum_add(&sum, &rows[i]);
         }
     }
-    return sum.count == 0 ? ERR_OK : put_latest(store, run, key, &sum, err);
+    if (joined) {
+        return joined_latest(store, of, &sum, rows[0].step, err);
+    }
+    return sum.count == 0 ? ERR_OK : latest_put(store, SQL_LATEST_PUT, of, &sum, err);
 }
 
 /* All records of points of one run. */
@@ -274,8 +277,8 @@ static enum err_code write_run(struct store *store,
         size_t from = batch->starts.ptr[k];
         size_t count = batch->starts.ptr[k + 1] - from;
         sort_steps(batch->sorted.ptr + from, count);
-        code = write_key(store, refs[0].run, batch->keys.ptr[k],
-                         batch->sorted.ptr + from, count, err);
+        struct metric_of of = { refs[0].run, batch->keys.ptr[k] };
+        code = write_key(store, of, batch->sorted.ptr + from, count, err);
     }
     return code;
 }

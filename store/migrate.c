@@ -18,10 +18,13 @@ extern const unsigned char migration_0001_initial[];
 extern const size_t migration_0001_initial_len;
 extern const unsigned char migration_0002_sweep_revisions[];
 extern const size_t migration_0002_sweep_revisions_len;
+extern const unsigned char migration_0003_checkpoint[];
+extern const size_t migration_0003_checkpoint_len;
 
 static const unsigned char *const migrations[] = {
     migration_0001_initial,
     migration_0002_sweep_revisions,
+    migration_0003_checkpoint,
 };
 
 /* One row of code_names. */

@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* query_metrics.c – `metrics`: the history of one key, or the latest of every key.
  *
- * A trial's history is its newest attempt's points (DESIGN §5); `attempt` asks for
- * another, or for "all". Does not know pruners or objectives.
+ * A trial's history is its newest attempt's points and, where that resumed from a
+ * checkpoint, those of earlier ones below its first step (DESIGN §5); `attempt` asks
+ * for one attempt's own, or for "all". Does not know pruners or objectives.
  */
 #include "store/reader.h"
 
 #include <math.h>
 
 #include "base/mem.h"
+#include "store/store_internal.h"
+
+/* Values of `attempt` beside numbers from 1. */
+enum {
+    ATTEMPT_ALL = -1,
+    ATTEMPT_JOINED = -2
+};
 
 static json_t *point(struct stmt *row, bool with_attempt)
 {
@@ -80,14 +88,25 @@ static enum err_code history(struct store_reader *reader,
     if (code != ERR_OK) {
         return code;
     }
-    struct stmt *row = stmt_use(&reader->db, SQL_METRIC_POINTS);
+    struct joined_range range = { 0 };
+    bool joined = attempt == ATTEMPT_JOINED;
+    if (joined) {
+        code = joined_range(&reader->db, ref->run, &range, err);
+        joined = range.from < range.newest;
+        attempt = range.newest;
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    struct stmt *row =
+        stmt_use(&reader->db, joined ? SQL_JOINED_POINTS : SQL_METRIC_POINTS);
     bind_u64(row, ref->run);
     bind_i64(row, key);
-    bind_i64(row, attempt);
+    bind_i64(row, joined ? range.from : attempt);
     bool more = false;
     code = stmt_row(row, &more, err);
     while (code == ERR_OK && more) {
-        json_push(points, point(row, attempt < 0));
+        json_push(points, point(row, joined || attempt == ATTEMPT_ALL));
         code = stmt_row(row, &more, err);
     }
     if (code == ERR_OK && json_array_size(points) == 0) {
@@ -96,7 +115,7 @@ static enum err_code history(struct store_reader *reader,
     return code;
 }
 
-/* The latest of every key of the newest attempt, as the table has it. */
+/* The latest of every key of the history, as the table has it. */
 static enum err_code latest(struct store_reader *reader,
                             const struct ref *ref,
                             json_t *array,
@@ -200,7 +219,7 @@ enum err_code query_metrics(struct store_reader *reader,
     if (code == ERR_OK) {
         code = ref_find(reader, text, &ref, err);
     }
-    int64_t attempt = ref.attempts;
+    int64_t attempt = ATTEMPT_JOINED;
     if (code == ERR_OK) {
         code = arg_attempt(args, &attempt, err);
     }
@@ -210,7 +229,7 @@ enum err_code query_metrics(struct store_reader *reader,
     AUTO_JSON json_t *array = json_array();
     if (key != NULL) {
         code = history(reader, &ref, key, attempt, array, err);
-    } else if (attempt == (int64_t)ref.attempts) {
+    } else if (attempt == ATTEMPT_JOINED) {
         code = latest(reader, &ref, array, err);
     } else {
         code = latest_of_attempt(reader, &ref, attempt, array, err);

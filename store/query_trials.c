@@ -234,6 +234,9 @@ static void push_attempt(struct stmt *row, json_t *array)
         json_put_str(attempt, "stop_reason",
                      stop_reason_name((enum stop_reason)reason));
     }
+    if (col_i64(row, 17) == 1) {
+        json_put_bool(attempt, "resumed", true);
+    }
 }
 
 static enum err_code

@@ -3,7 +3,8 @@
  *
  * First every event in order; attempts that were assigned and have not ended are noted
  * on the way. Then, for each of these, its points as REC_POINTS (cut where sequence
- * numbers jump) and one REC_MARK. Works on the writer's connection or on a reader's,
+ * numbers jump) and one REC_MARK; points also for ended attempts from whose checkpoint
+ * a later one may go on. Works on the writer's connection or on a reader's,
  * and writes nothing. Knows which events begin and end an attempt. Does not know what
  * the receiver does with them.
  */
@@ -16,11 +17,13 @@
 #include "store/reader.h"
 #include "store/store_internal.h"
 
-/* One attempt that has not ended. */
+/* One attempt that was assigned. */
 struct live {
     uint64_t run;
     struct attempt_key key;
     bool over;
+    bool joined;   /* later ones may go on from its checkpoint */
+    size_t before; /* joined: index + 1 of the run's joined attempt before; 0: none */
 };
 
 /* Points of one attempt, gathered for one record. */
@@ -42,6 +45,7 @@ struct replay {
     struct map_u64 sweeps; /* sweep key → struct run_id, owned */
     VEC(struct live) live;
     struct map_u64 live_index; /* run and attempt → index + 1 in live */
+    struct map_u64 joined; /* run → index + 1 in live of its newest joined attempt */
     struct event_scratch scratch;
     struct point_columns points;
 };
@@ -50,6 +54,23 @@ static uint64_t live_key(const struct record *record)
 {
     static_assert(ATTEMPTS_MAX < 1u << 12, "an attempt's number fits 12 bits");
     return record->run_key << 12 | (record->key.attempt & 0xfffu);
+}
+
+/* The newest attempt of a run that may go on from the ones before. */
+static void join(struct replay *replay, struct live *live)
+{
+    void *at = map_number((uintptr_t)(live - replay->live.ptr) + 1);
+    live->joined = true;
+    live->before = (uintptr_t)map_u64_set(&replay->joined, live->run, at);
+}
+
+/* The run never goes on. */
+static void unjoin(struct replay *replay, uint64_t run)
+{
+    for (size_t at = (uintptr_t)map_u64_del(&replay->joined, run); at != 0;
+         at = replay->live.ptr[at - 1].before) {
+        replay->live.ptr[at - 1].joined = false;
+    }
 }
 
 static void track(struct replay *replay, const struct record *record)
@@ -61,10 +82,17 @@ static void track(struct replay *replay, const struct record *record)
         void *at = map_number(replay->live.len);
         IGNORE_ERR(map_u64_set(&replay->live_index, key, at) != NULL,
                    "the newest assignment counts");
+        if (record->as.assigned.checkpoint) {
+            join(replay, &replay->live.ptr[replay->live.len - 1]);
+        }
     } else if (record->kind == REC_ENDED) {
         uintptr_t at = (uintptr_t)map_u64_del(&replay->live_index, key);
         if (at != 0) {
             replay->live.ptr[at - 1].over = true;
+        }
+        enum trial_state state = record->as.ended.state;
+        if (state == TRIAL_FINISHED || state == TRIAL_PRUNED) {
+            unjoin(replay, record->run_key);
         }
     }
 }
@@ -261,17 +289,19 @@ static void replay_fini(struct replay *replay)
     vec_fini(&replay->scratch.tags);
     vec_fini(&replay->live);
     map_u64_fini(&replay->live_index);
+    map_u64_fini(&replay->joined);
 }
 
 static enum err_code replay_run(struct replay *replay, struct err *err)
 {
     map_u64_init(&replay->sweeps);
     map_u64_init(&replay->live_index);
+    map_u64_init(&replay->joined);
     map_str_init(&replay->points.index);
     enum err_code code = replay_events(replay, err);
     for (size_t i = 0; i < replay->live.len && code == ERR_OK; i++) {
         const struct live *live = &replay->live.ptr[i];
-        if (!live->over) {
+        if (!live->over || live->joined) {
             code = replay_points(replay, live, err);
         }
         if (!live->over && code == ERR_OK) {

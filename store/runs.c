@@ -119,6 +119,7 @@ static void note_attempt(struct run_change *run,
         move(run, TRIAL_RUNNING, record->cause);
         run->start_ms = run->start_ms != 0 ? run->start_ms : record->as.started.time_ms;
         attempt->started = record;
+        run->rejoin = run->rejoin || record->as.started.resumed;
     } else if (record->kind == REC_STOP_REQUESTED) {
         attempt->reason = (int32_t)record->as.stop_requested.reason;
     } else if (record->kind == REC_REQUEUED) {
@@ -230,7 +231,13 @@ static int64_t start_of(const struct attempt_change *attempt)
     return known ? reported : attempt->started->as.started.time_ms;
 }
 
-/* agent … start_ms, the columns shared by the statements that insert an attempt. */
+static void bind_resumed(struct stmt *stmt, const struct record *started)
+{
+    bool known = started != NULL;
+    bind_i64_or_null(stmt, known, known && started->as.started.resumed ? 1 : 0);
+}
+
+/* agent … resumed, the columns shared by the statements that insert an attempt. */
 static void bind_attempt(struct stmt *stmt,
                          const struct run_change *run,
                          const struct attempt_change *attempt)
@@ -252,6 +259,7 @@ static void bind_attempt(struct stmt *stmt,
     bind_i64_or_null(stmt, attempt->reason >= 0, attempt->reason);
     int64_t start_ms = start_of(attempt);
     bind_i64_or_null(stmt, start_ms != 0, start_ms);
+    bind_resumed(stmt, started);
 }
 
 /* end_ms … names_refused. */
@@ -268,12 +276,21 @@ static void bind_usage(struct stmt *stmt, const struct record *record)
     bind_u64(stmt, ended->names_refused);
 }
 
-static void bind_end(struct stmt *stmt, const struct record *record)
+/* Why it was given out as it was, unless its end says something. */
+static const char *cause_of(const struct attempt_change *attempt)
 {
+    const char *cause = attempt->ended != NULL ? attempt->ended->cause : NULL;
+    return cause == NULL && attempt->assigned != NULL ? attempt->assigned->cause
+                                                      : cause;
+}
+
+static void bind_end(struct stmt *stmt, const struct attempt_change *attempt)
+{
+    const struct record *record = attempt->ended;
     bind_i64(stmt, (int64_t)record->as.ended.end);
     bind_i64(stmt, record->as.ended.fenced ? 1 : 0);
     bind_i64(stmt, record->as.ended.counts ? 1 : 0);
-    bind_text(stmt, record->cause);
+    bind_text(stmt, cause_of(attempt));
 }
 
 static enum err_code end_attempt(struct store *store,
@@ -286,7 +303,7 @@ static enum err_code end_attempt(struct store *store,
     int64_t start_ms = start_of(attempt);
     bind_u64(stmt, run->run);
     bind_i64(stmt, attempt->attempt);
-    bind_end(stmt, attempt->ended);
+    bind_end(stmt, attempt);
     bind_i64_or_null(stmt, start_ms != 0, start_ms);
     bind_usage(stmt, attempt->ended);
     bind_u64(stmt, attempt->seq);
@@ -294,6 +311,7 @@ static enum err_code end_attempt(struct store *store,
                      started != NULL ? started->as.started.pid : 0);
     bind_i64_or_null(stmt, attempt->reason >= 0, attempt->reason);
     bind_i64_or_null(stmt, attempt->suspect >= 0, attempt->suspect);
+    bind_resumed(stmt, started);
     return stmt_run(stmt, err);
 }
 
@@ -310,8 +328,10 @@ static enum err_code write_attempt(struct store *store,
         stmt_use(&store->db, whole ? SQL_ATTEMPT_INSERT_ENDED : SQL_ATTEMPT_PUT);
     bind_attempt(stmt, run, attempt);
     if (whole) {
-        bind_end(stmt, attempt->ended);
+        bind_end(stmt, attempt);
         bind_usage(stmt, attempt->ended);
+    } else {
+        bind_text(stmt, cause_of(attempt));
     }
     return stmt_run(stmt, err);
 }

@@ -137,6 +137,7 @@ struct run_change {
     int64_t start_ms; /* 0: unknown */
     int64_t end_ms;   /* 0: not ended */
     uint32_t first;   /* index + 1 of its first attempt change */
+    bool rejoin;      /* an attempt resumed: its history is that of several now */
 };
 
 /* One record of points, to be sorted by run. */
@@ -155,6 +156,13 @@ struct point_row {
     int64_t time_ms;
     double value;
     bool fenced;
+    bool joined; /* the run's newest attempt resumed */
+};
+
+/* One metric of one run. */
+struct metric_of {
+    uint64_t run;
+    int64_t key;
 };
 
 /* Work space of store_apply, emptied for each batch, memory kept. */
@@ -186,8 +194,45 @@ enum run_status runs_trial_status(enum trial_state state);
 
 /* ---- metrics.c ---- */
 
+/* One row of `latest`, or what a batch adds to it. */
+struct latest_sum {
+    struct point_row last;
+    double min; /* NaN: none yet */
+    double max;
+    uint64_t count;
+};
+
+/* Takes the value into min, max and count. */
+void latest_count(struct latest_sum *sum, double value);
+/* Merges it into the row (SQL_LATEST_PUT) or takes its place (SQL_LATEST_REPLACE). */
+enum err_code latest_put(struct store *store,
+                         enum sql_id how,
+                         struct metric_of of,
+                         const struct latest_sum *sum,
+                         struct err *err) MUST_USE;
+
 /* Writes the points of the batch, sorted, and the latest values. */
 enum err_code metrics_write(struct store *store, struct err *err) MUST_USE;
+
+/* ---- joined.c: runs whose newest attempt resumed from a checkpoint ---- */
+
+/* The attempts whose points are the run's history: from the first to the newest. */
+struct joined_range {
+    uint32_t from, newest;
+};
+enum err_code joined_range(struct db *db,
+                           uint64_t run,
+                           struct joined_range *range_out,
+                           struct err *err) MUST_USE;
+/* After points of the metric were written, the sum of those in force: brings `latest`
+ * up to date, from the whole history unless they only go on from there. */
+enum err_code joined_latest(struct store *store,
+                            struct metric_of of,
+                            const struct latest_sum *sum,
+                            int64_t least_step,
+                            struct err *err) MUST_USE;
+/* `latest` of the runs of the batch in which an attempt resumed. */
+enum err_code joined_write(struct store *store, struct err *err) MUST_USE;
 
 /* ---- events.c ---- */
 

@@ -53,6 +53,7 @@ static void compare_attempts(struct compare *compare,
     expect(compare, "started", a->started, b->started);
     expect(compare, "suspect", a->suspect, b->suspect);
     expect(compare, "prefetch", a->prefetch, b->prefetch);
+    expect(compare, "fresh", a->fresh, b->fresh);
     expect(compare, "stop", a->stop, b->stop);
     expect(compare, "seq", (int64_t)a->seq, (int64_t)b->seq);
     if (!compare->logs_lead || a->log_bytes < b->log_bytes) {
@@ -87,6 +88,43 @@ compare_pasts(struct compare *compare, const struct past *a, const struct past *
     }
 }
 
+static void compare_parts(struct compare *compare,
+                          const struct joined_part *a,
+                          const struct joined_part *b)
+{
+    compare->place[2] = a->attempt;
+    expect(compare, "joined attempt", a->attempt, b->attempt);
+    expect(compare, "went on", a->resumed, b->resumed);
+    expect(compare, "joined points", a->any, b->any);
+    expect(compare, "first step", a->first_step, b->first_step);
+    expect(compare, "last step", a->last_step, b->last_step);
+    expect(compare, "last entry", (int64_t)a->last_seq, (int64_t)b->last_seq);
+    expect(compare, "last value", bits_of(a->last), bits_of(b->last));
+    expect(compare, "best points", (int64_t)a->best.len, (int64_t)b->best.len);
+    for (size_t i = 0; i < a->best.len && compare->same; i++) {
+        expect(compare, "best step", a->best.ptr[i].step, b->best.ptr[i].step);
+        expect(compare, "best value", bits_of(a->best.ptr[i].value),
+               bits_of(b->best.ptr[i].value));
+    }
+    compare->place[2] = 0;
+}
+
+static void
+compare_joined(struct compare *compare, const struct joined *a, const struct joined *b)
+{
+    expect(compare, "joined", a != NULL, b != NULL);
+    if (a == NULL || b == NULL) {
+        return;
+    }
+    expect(compare, "agent with its checkpoint",
+           a->holder != NULL ? (int64_t)a->holder->key : 0,
+           b->holder != NULL ? (int64_t)b->holder->key : 0);
+    expect(compare, "joined attempts", (int64_t)a->parts.len, (int64_t)b->parts.len);
+    for (size_t i = 0; i < a->parts.len && compare->same; i++) {
+        compare_parts(compare, &a->parts.ptr[i], &b->parts.ptr[i]);
+    }
+}
+
 static void
 compare_trials(struct compare *compare, const struct trial *a, const struct trial *b)
 {
@@ -106,6 +144,8 @@ compare_trials(struct compare *compare, const struct trial *a, const struct tria
         expect(compare, "retries", a->retries[cause], b->retries[cause]);
     }
     compare_pasts(compare, a->past, b->past);
+    expect(compare, "resumed", a->resumed, b->resumed);
+    compare_joined(compare, a->joined, b->joined);
     compare_attempts(compare, a->live, b->live);
 }
 

@@ -14,9 +14,10 @@ struct disk {
     uint64_t next_run_key;
 };
 
-/* An attempt that has not ended, while replaying. */
+/* An attempt that has not ended or that later ones may go on from, while replaying. */
 struct live {
     struct attempt_key key;
+    bool ended, checkpoint;
     uint64_t run_key;
     uint64_t seq;
     uint64_t log_bytes;
@@ -59,6 +60,22 @@ static bool is_event(enum record_kind kind)
     return kind != REC_POINTS && kind != REC_NOTES && kind != REC_LOG;
 }
 
+/* With checkpoints an attempt matters until its trial cannot go on. */
+static void live_end(struct map_u64 *lives, struct live *live, enum trial_state state)
+{
+    struct attempt_key key = live->key;
+    bool over = state == TRIAL_FINISHED || state == TRIAL_PRUNED;
+    live->ended = true;
+    if (live->checkpoint && !over) {
+        return;
+    }
+    bool all = live->checkpoint;
+    mem_free(map_u64_del(lives, key_pack(key)));
+    while (all && --key.attempt > 0) {
+        mem_free(map_u64_del(lives, key_pack(key)));
+    }
+}
+
 /* Follows one record: which attempts live, and how far they came. */
 static void live_follow(struct map_u64 *lives, const struct record *record)
 {
@@ -67,6 +84,7 @@ static void live_follow(struct map_u64 *lives, const struct record *record)
         struct live *live = mem_alloc(sizeof *live);
         live->key = record->key;
         live->run_key = record->run_key;
+        live->checkpoint = record->as.assigned.checkpoint;
         map_u64_set(lives, packed, live);
         return;
     }
@@ -75,8 +93,7 @@ static void live_follow(struct map_u64 *lives, const struct record *record)
         return;
     }
     if (record->kind == REC_ENDED) {
-        map_u64_del(lives, packed);
-        mem_free(live);
+        live_end(lives, live, record->as.ended.state);
         return;
     }
     live->seq = record->seq > live->seq ? record->seq : live->seq;
@@ -95,6 +112,10 @@ static enum err_code points_give(struct live *live,
 {
     struct rec_points *points = &record.as.points;
     uint64_t last = points->first_seq + points->len - 1;
+    if (live->ended) { /* may have come in any order, and twice, after it was given up
+                        */
+        return fn(ctx, &record, err);
+    }
     if (last <= live->points_seq) {
         return ERR_OK;
     }
@@ -138,6 +159,9 @@ replay_marks(struct map_u64 *lives, disk_replay_fn fn, void *ctx, struct err *er
     void *value = NULL;
     while (code == ERR_OK && map_u64_next(lives, &pos, NULL, &value)) {
         const struct live *live = value;
+        if (live->ended) {
+            continue;
+        }
         struct record mark = { .kind = REC_MARK,
                                .key = live->key,
                                .run_key = live->run_key,

@@ -42,8 +42,9 @@ mutant(keep_superseded core/engine_agent.c
   [==[verdict.verdict = VERDICT_KEEP; /* superseded]==])
 
 mutant(gap_acknowledged core/engine_trial.c
-  [==[send_ack(effects, event->peer, report->key, live->seq, true);]==]
-  [==[send_ack(effects, event->peer, report->key, last, false);]==])
+  [==[        ack.seq = live->seq;
+        ack.resend = true;]==]
+  [==[]==])
 
 mutant(skipped_requeue core/engine_agent.c
   [==[                                        agent->attempts.len));
@@ -97,11 +98,11 @@ mutant(aside_ignored core/engine_aside.c
   [==[return agent->aside && !probe && others_can(engine, agent, sweep);]==]
   [==[return agent->key == 0 && !probe && others_can(engine, agent, sweep);]==])
 
-mutant(points_not_replayed core/apply.c
-  [==[    const char *metric = sweep->spec->objective.metric;
-    for (size_t n = 0;]==]
-  [==[    const char *metric = sweep->spec->objective.metric;
-    for (size_t n = points->first_seq % 3 == 0;]==])
+mutant(points_not_replayed core/apply_points.c
+  [==[    for (size_t n = 0; n < points->names_len; n++) {
+        if (strcmp(points->names[n], objective->metric) != 0) {]==]
+  [==[    for (size_t n = points->first_seq % 3 == 0; n < points->names_len; n++) {
+        if (strcmp(points->names[n], objective->metric) != 0) {]==])
 
 mutant(grace_forgotten agent/core_attempt.c
   [==[attempt->grace_ms = file->grace_ms;]==]
@@ -157,5 +158,36 @@ mutant(superseded_hands_over agent/core_attempt.c
   [==[if (!attempt->forgotten) {]==])
 
 mutant(devices_ignored agent/core_attempt.c
-  [==[if (attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) == 0) {]==]
-  [==[if (attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) != 1) {]==])
+  [==[attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) == 0;]==]
+  [==[attempt->gpu_mask == 0 || (attempt->gpu_mask & devices_busy(core)) != 1;]==])
+
+# The history of several attempts.
+mutant(joined_ignored core/engine_trial.c
+  [==[return trial->joined != NULL
+               ? joined_value(]==]
+  [==[return trial->joined != NULL && trial->number % 2 == 9
+               ? joined_value(]==])
+
+mutant(joined_beyond_first_step core/joined.c
+  [==[size_t below = walk->limited ? best_at(part, walk->limit) : part->best.len;]==]
+  [==[size_t below = part->best.len;]==])
+
+mutant(joined_over_fresh_start core/joined.c
+  [==[    if (!resumed) {]==]
+  [==[    if (!resumed && attempt == 0) {]==])
+
+mutant(joined_not_replayed store/replay.c
+  [==[if (!live->over || live->joined) {]==]
+  [==[if (!live->over) {]==])
+
+mutant(late_points_not_joined core/apply.c
+  [==[if (record->kind == REC_POINTS && trial != NULL && trial->joined != NULL) {]==]
+  [==[if (record->kind == REC_POINTS && trial != NULL && trial->joined == NULL) {]==])
+
+mutant(fresh_not_said core/sched.c
+  [==[bool fresh = holder != NULL && holder != agent;]==]
+  [==[bool fresh = holder != NULL && holder == agent;]==])
+
+mutant(checkpoint_dropped_early core/engine_trial.c
+  [==[|| (trial_state_is_final(trial->state) && trial->state != TRIAL_FAILED));]==]
+  [==[|| trial->state != TRIAL_FAILED);]==])

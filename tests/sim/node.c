@@ -50,6 +50,7 @@ struct node {
     char *home_id;
     struct sim_spool *spool;
     VEC(struct log_file) logs;
+    struct folders folders;
 };
 
 static void on_connect(struct sim *sim, uint64_t index, uint64_t boot);
@@ -120,6 +121,37 @@ void node_log_grew(struct sim *sim, size_t index, const struct proc *proc, uint6
               (struct agent_event){ .kind = AGENT_EV_LOG_GREW,
                                     .serial = proc->serial,
                                     .as.log_size = to });
+}
+
+/* ---- checkpoints ---- */
+
+struct folders *node_folders(struct sim *sim, size_t index, struct attempt_key key)
+{
+    switch (oracle_checkpoint(sim, key)) {
+    case CHECKPOINT_LOCAL:
+        return &sim->nodes.ptr[index]->folders;
+    case CHECKPOINT_PATH:
+        return &sim->shared;
+    case CHECKPOINT_NONE:
+    case CHECKPOINT_NR:
+        break;
+    }
+    return NULL;
+}
+
+static void
+forget(struct sim *sim, struct node *node, const struct agent_effect *effect)
+{
+    log_remove(node, effect->key);
+    if (effect->as.forget.drop_checkpoint) {
+        TRACE(sim, "agent %llu drops the checkpoint of %llx", node->index,
+              key_pack(effect->key));
+        oracle_dropped(sim, node->index, effect->key);
+        struct folders *folders = node_folders(sim, node->index, effect->key);
+        if (folders != NULL) {
+            folder_remove(folders, effect->key);
+        }
+    }
 }
 
 /* ---- death ---- */
@@ -314,7 +346,7 @@ static void effect_run(struct sim *sim, struct node *node, struct agent_effect *
         log_send(sim, node, effect);
         return;
     case AGENT_FX_FORGET:
-        log_remove(node, effect->key);
+        forget(sim, node, effect);
         return;
     case AGENT_FX_HOME:
         mem_free(node->home_id);
@@ -473,6 +505,7 @@ static void receive_assign(struct sim *sim, size_t index, const struct message *
                                               .x_len = from->x_len,
                                               .gpu_mask = from->gpu_mask,
                                               .prefetch = from->prefetch,
+                                              .fresh = from->fresh,
                                               .revision = from->revision } });
 }
 
@@ -484,9 +517,11 @@ static void receive_ack(struct sim *sim, size_t index, const struct message *mes
     oracle_acked(sim, from->key, from->seq);
     give(
         sim, index, message,
-        (struct agent_event){
-            .kind = AGENT_EV_ACK,
-            .as.ack = { .key = from->key, .seq = from->seq, .resend = from->resend } });
+        (struct agent_event){ .kind = AGENT_EV_ACK,
+                              .as.ack = { .key = from->key,
+                                          .seq = from->seq,
+                                          .resend = from->resend,
+                                          .drop_checkpoint = from->drop_checkpoint } });
 }
 
 static void receive_stop(struct sim *sim, size_t index, const struct message *message)
@@ -634,10 +669,12 @@ void nodes_destroy(struct sim *sim)
         agent_core_destroy(node->core);
         mem_free(node->home_id);
         vec_fini(&node->logs);
+        folders_fini(&node->folders);
         vec_fini(&node->deferred);
         mem_free(node);
     }
     vec_fini(&sim->nodes);
+    folders_fini(&sim->shared);
 }
 
 void nodes_explain(const struct sim *sim)

@@ -51,4 +51,7 @@ void node_freeze(struct sim *sim, size_t node, int64_t ms);
 void node_clock_jump(struct sim *sim, size_t node, int64_t ms);
 void nodes_mend(struct sim *sim);
 
+/* Where programs of this trial keep checkpoints on the node; NULL: they do not. */
+struct folders *node_folders(struct sim *sim, size_t node, struct attempt_key key);
+
 #endif

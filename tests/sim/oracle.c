@@ -163,10 +163,52 @@ static void check_parallel(struct sim *sim, const struct o_attempt *begun)
               begun->key.sweep, parallel);
 }
 
+enum checkpoint_kind oracle_checkpoint(struct sim *sim, struct attempt_key key)
+{
+    return oracle_sweep(sim, key)->spec->run.checkpoint;
+}
+
+/* Two programs of a trial on one node would write into the same folder. */
+static void check_folder(struct sim *sim, const struct proc *proc)
+{
+    for (size_t i = 0; i < sim->procs.len; i++) {
+        const struct proc *other = sim->procs.ptr[i];
+        SIM_CHECK(sim,
+                  other == proc || other->node != proc->node
+                      || other->state == PROC_DEAD
+                      || other->key.sweep != proc->key.sweep
+                      || other->key.trial != proc->key.trial,
+                  "checkpoint: %llx and %llx write into the same folder",
+                  (unsigned long long)key_pack(other->key),
+                  (unsigned long long)key_pack(proc->key));
+    }
+}
+
+void oracle_dropped(struct sim *sim, size_t node, struct attempt_key key)
+{
+    const struct o_attempt *attempt = oracle_attempt_known(sim->oracle, key);
+    if (attempt == NULL || attempt->agent == 0) {
+        return; /* nobody knows it */
+    }
+    const struct o_trial *trial = oracle_trial(sim, key);
+    bool moved = oracle_checkpoint(sim, key) == CHECKPOINT_LOCAL && trial->holder != 0
+                 && trial->holder != sim->oracle->agents[node];
+    SIM_CHECK(sim, trial->was_over || moved,
+              "checkpoint: agent %zu drops that of %llx, which may go on", node,
+              (unsigned long long)key_pack(key));
+}
+
 void oracle_started(struct sim *sim, const struct proc *proc)
 {
     struct o_attempt *attempt = oracle_attempt(sim->oracle, proc->key);
     attempt->starts++;
+    attempt->resumes = proc->resumed;
+    SIM_CHECK(sim, !attempt->fresh || !proc->resumed,
+              "checkpoint: %llx resumes from a folder that is not its trial's",
+              (unsigned long long)key_pack(proc->key));
+    if (oracle_checkpoint(sim, proc->key) != CHECKPOINT_NONE) {
+        check_folder(sim, proc);
+    }
     SIM_CHECK(sim, attempt->starts == 1, "started twice: %llx",
               (unsigned long long)key_pack(proc->key));
     SIM_CHECK(sim, attempt->agent != 0, "told before commit: %llx runs unassigned",

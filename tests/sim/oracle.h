@@ -11,6 +11,7 @@
 #include "agent/agent_core.h"
 #include "core/effect.h"
 #include "core/record.h"
+#include "core/sweep_spec.h"
 #include "tests/sim/proc.h"
 #include "tests/sim/sim.h"
 
@@ -30,6 +31,10 @@ void oracle_report_untidy(struct sim *sim, struct attempt_key key);
 void oracle_verdict(struct sim *sim, const struct verdict *verdict);
 /* TERM goes to a program, KILL follows after so long. */
 void oracle_term(struct sim *sim, const struct proc *proc, int64_t grace_ms);
+/* What its sweep's file says about checkpoints. */
+enum checkpoint_kind oracle_checkpoint(struct sim *sim, struct attempt_key key);
+/* The agent throws the trial's checkpoint away. */
+void oracle_dropped(struct sim *sim, size_t node, struct attempt_key key);
 
 /* At the coordinator. */
 void oracle_sent(struct sim *sim, const struct message *message);

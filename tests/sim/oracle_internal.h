@@ -34,6 +34,9 @@ struct o_attempt {
     size_t revision;
     uint32_t agent; /* the committed records': */
     bool started, suspect, ended;
+    bool fresh;    /* its checkpoint folder is to be emptied */
+    bool resumed;  /* with `started`: it went on from a checkpoint */
+    bool resumes;  /* its program really did */
     bool complete; /* its end came from its agent, so all before it did too */
     bool untidy;   /* its reports may be lost or repeated within a connection */
     enum stop_reason stop;
@@ -45,6 +48,8 @@ struct o_trial {
     size_t revision;
     double *x; /* in that revision's space */
     uint32_t attempts;
+    uint32_t holder; /* agent whose attempt started last; 0: none */
+    bool was_over;   /* finished, pruned or cancelled once */
     double value;
     int64_t not_before_ms; /* its back-off, by the coordinator's clock */
 };

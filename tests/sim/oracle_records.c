@@ -222,6 +222,8 @@ static void trial_becomes(struct sim *sim, struct attempt_key key, enum trial_st
               key.sweep, key.trial);
     sweep->counts[trial->state]--;
     trial->state = to;
+    trial->was_over = trial->was_over || to == TRIAL_FINISHED || to == TRIAL_PRUNED
+                      || to == TRIAL_CANCELLED;
     sweep->counts[to]++;
     trial->again = trial->again && state_is_open(to);
     uint32_t done = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED];
@@ -308,6 +310,26 @@ static void check_begins_in_budget(struct sim *sim, const struct record *record)
               budget);
 }
 
+/* An attempt begins where the files are, or else with an empty folder. */
+static void check_folder(struct sim *sim, const struct record *record)
+{
+    const struct rec_assigned *assigned = &record->as.assigned;
+    const struct o_trial *trial = oracle_trial(sim, record->key);
+    enum checkpoint_kind kind = oracle_checkpoint(sim, record->key);
+    bool elsewhere = kind == CHECKPOINT_LOCAL && trial->holder != 0
+                     && trial->holder != assigned->agent;
+    SIM_CHECK(sim, assigned->checkpoint == (kind != CHECKPOINT_NONE),
+              "checkpoint: %llx has a folder: %d", named(record->key),
+              (int)assigned->checkpoint);
+    SIM_CHECK(
+        sim, assigned->fresh == elsewhere,
+        "checkpoint: %llx begins with an empty folder: %d, the files are at agent "
+        "%u, it goes to agent %u",
+        named(record->key), (int)assigned->fresh, trial->holder, assigned->agent);
+    SIM_CHECK(sim, !elsewhere || record->cause != NULL,
+              "checkpoint: %llx begins anew and does not say why", named(record->key));
+}
+
 static void on_assigned(struct sim *sim, const struct record *record)
 {
     check_point_is_allowed(sim, record);
@@ -330,6 +352,8 @@ static void on_assigned(struct sim *sim, const struct record *record)
               "back-off: %llx is given out too early", named(record->key));
     check_rest(sim, record);
     struct o_attempt *attempt = oracle_attempt(sim->oracle, record->key);
+    check_folder(sim, record);
+    attempt->fresh = record->as.assigned.fresh;
     attempt->agent = record->as.assigned.agent;
     attempt->revision = record->as.assigned.revision;
     attempt->assigned_at = sim->oracle->records;
@@ -352,32 +376,80 @@ static struct o_attempt *live_of(struct sim *sim, const struct record *record)
     return attempt;
 }
 
-/* The objective as the sweep file says it is read, from the points on disk. */
-static bool objective_of(const struct o_attempt *attempt,
-                         const struct objective *objective,
-                         double *value_out)
+static void on_started(struct sim *sim, const struct record *record)
 {
-    enum objective_read read = objective->read;
-    bool any = false;
-    double value = 0;
-    if (read == READ_BEST) {
-        read = objective->goal == GOAL_MAX ? READ_MAX : READ_MIN;
+    struct o_attempt *attempt = live_of(sim, record);
+    SIM_CHECK(sim, record->as.started.resumed == attempt->resumes,
+              "checkpoint: %llx resumed: %d, its program did: %d", named(record->key),
+              (int)record->as.started.resumed, (int)attempt->resumes);
+    attempt->started = true;
+    attempt->resumed = record->as.started.resumed;
+    oracle_trial(sim, record->key)->holder = attempt->agent;
+}
+
+/* What was printed, from the newest attempt back. */
+struct read {
+    enum objective_read read;
+    bool any;
+    double value;
+    int64_t limit; /* first step of the attempts that were looked at */
+};
+
+static void read_value(struct read *read, double value)
+{
+    bool better = !read->any || isnan(read->value)
+                  || (read->read == READ_MAX && value > read->value)
+                  || (read->read == READ_MIN && value < read->value);
+    if (better && (!read->any || !isnan(value))) {
+        read->value = value;
     }
+    read->any = true;
+}
+
+/* The points on disk of one attempt, as far as no later attempt printed them again. */
+static void read_attempt(struct read *read, const struct o_attempt *attempt)
+{
+    int64_t first = read->limit;
+    bool begun = read->any;
     for (size_t i = 0; i < attempt->entries.len; i++) {
         const struct entry *entry = &attempt->entries.ptr[i];
         if (entry->kind != ENTRY_POINT || entry->name != 0 || !entry->committed) {
             continue;
         }
-        bool better = !any || read == READ_LAST || isnan(value)
-                      || (read == READ_MAX && entry->value > value)
-                      || (read == READ_MIN && entry->value < value);
-        if (better && (!any || read == READ_LAST || !isnan(entry->value))) {
-            value = entry->value;
+        first = entry->step < first ? entry->step : first;
+        if (entry->step >= read->limit) {
+            continue;
         }
-        any = true;
+        if (read->read != READ_LAST) {
+            read_value(read, entry->value);
+        } else if (!begun) {
+            read->value = entry->value;
+            read->any = true;
+        }
     }
-    *value_out = value;
-    return any;
+    read->limit = first;
+}
+
+/* The objective as the sweep file says it is read, over the attempt and those it went
+ * on from. */
+static bool objective_of(struct sim *sim,
+                         const struct o_attempt *attempt,
+                         const struct objective *objective,
+                         double *value_out)
+{
+    struct read read = { .read = objective->read, .limit = INT64_MAX };
+    struct attempt_key key = attempt->key;
+    if (read.read == READ_BEST) {
+        read.read = objective->goal == GOAL_MAX ? READ_MAX : READ_MIN;
+    }
+    read_attempt(&read, attempt);
+    for (bool more = attempt->resumed; more && --key.attempt > 0;) {
+        const struct o_attempt *older = oracle_attempt(sim->oracle, key);
+        read_attempt(&read, older);
+        more = !older->started || older->resumed;
+    }
+    *value_out = read.value;
+    return read.any;
 }
 
 static void check_finished(struct sim *sim,
@@ -386,7 +458,7 @@ static void check_finished(struct sim *sim,
 {
     const struct sweep_spec *spec = oracle_sweep(sim, attempt->key)->spec;
     double value = 0;
-    bool any = objective_of(attempt, &spec->objective, &value);
+    bool any = objective_of(sim, attempt, &spec->objective, &value);
     SIM_CHECK(sim, any && ended->has_value && ended->value == value,
               "value: %llx finished with %g, printed %g", named(attempt->key),
               ended->value, value);
@@ -507,7 +579,7 @@ void oracle_committed(struct sim *sim, const struct record *record)
         on_assigned(sim, record);
         return;
     case REC_STARTED:
-        live_of(sim, record)->started = true;
+        on_started(sim, record);
         return;
     case REC_STOP_REQUESTED:
         live_of(sim, record)->stop = record->as.stop_requested.reason;

@@ -64,7 +64,8 @@ static void deliver(struct sim *sim, struct proc *proc, struct proc_item item)
     switch (item.kind) {
     case ITEM_STARTED:
         event.kind = AGENT_EV_STARTED;
-        event.as.started_pid = (uint32_t)proc->number + 100;
+        event.as.started.pid = (uint32_t)proc->number + 100;
+        event.as.started.resumed = proc->resumed;
         break;
     case ITEM_POINTS:
         deliver_points(sim, proc, item);
@@ -133,6 +134,14 @@ static void on_exit_due(struct sim *sim, uint64_t number, uint64_t unused)
              crashes ? SIGNAL_SEGV : 0);
 }
 
+static void checkpoint_write(struct sim *sim, const struct proc *proc)
+{
+    struct folders *folders = node_folders(sim, proc->node, proc->key);
+    if (folders != NULL && proc->printed > 0) {
+        folder_write(folders, proc->key, proc->printed);
+    }
+}
+
 static void on_line(struct sim *sim, uint64_t number, uint64_t unused)
 {
     struct proc *proc = sim->procs.ptr[number];
@@ -149,6 +158,9 @@ static void on_line(struct sim *sim, uint64_t number, uint64_t unused)
                                    .from = proc->printed,
                                    .to = proc->printed + n });
         proc->printed += n;
+        if (proc->printed % plan->checkpoint_every == 0) {
+            checkpoint_write(sim, proc);
+        }
     }
     if (plan->notes && !proc->notes_printed) {
         proc->notes_printed = true;
@@ -176,6 +188,9 @@ static void on_term_exit(struct sim *sim, uint64_t number, uint64_t unused)
     UNUSED(unused);
     struct proc *proc = sim->procs.ptr[number];
     bool by_signal = proc->plan.term_exit < 0;
+    if (proc->state == PROC_RUNNING && !by_signal) {
+        checkpoint_write(sim, proc);
+    }
     proc_end(sim, proc, by_signal ? -1 : proc->plan.term_exit,
              by_signal ? SIGNAL_TERM : 0);
 }
@@ -230,6 +245,12 @@ struct proc *proc_start(struct sim *sim,
         proc->plan.points = 0;
         proc->plan.tail_ms = 20;
     }
+    struct folders *folders = node_folders(sim, node, start->key);
+    if (folders != NULL && start->as.start.fresh) {
+        folder_remove(folders, start->key);
+    }
+    proc->printed = folders != NULL ? folder_steps(folders, start->key) : 0;
+    proc->resumed = proc->printed > 0;
     vec_push(&sim->procs, proc);
     sim_in_ms(sim, proc->plan.start_ms, on_exec, proc->number, 0);
     return proc;

@@ -38,7 +38,8 @@ struct proc {
     uint64_t gpu_mask;
     struct trial_plan plan;
     enum proc_state state;
-    uint32_t printed; /* steps */
+    uint32_t printed; /* steps, those of the checkpoint it began with included */
+    bool resumed;     /* it began with one */
     bool notes_printed;
     bool term_wanted, term_sent, kill_sent;
     int64_t grace_ms;

@@ -23,6 +23,7 @@
 #include "base/rng.h"
 #include "base/times.h"
 #include "base/vec.h"
+#include "tests/sim/folder.h"
 #include "tests/sim/plan.h"
 
 struct coord;
@@ -84,6 +85,7 @@ struct sim {
     struct frames *frames; /* NULL: messages are handed over as they are */
     VEC(struct node *) nodes;
     VEC(struct proc *) procs; /* of all nodes, ever */
+    struct folders shared;    /* checkpoints that every node sees */
     struct workload *workload;
     struct oracle *oracle;
     struct trace trace;

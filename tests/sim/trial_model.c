@@ -45,6 +45,7 @@ struct trial_plan trial_plan_of(const struct sim *sim, struct attempt_key key)
         .term_ms = rng_between(&rng, 1, 3000),
         .term_exit = rng_chance(&rng, 0.5) ? -1 : (int32_t)rng_between(&rng, 0, 1),
         .notes = rng_chance(&rng, 0.2),
+        .checkpoint_every = (uint32_t)rng_between(&rng, 1, 4),
     };
 }
 

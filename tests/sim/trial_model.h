@@ -24,14 +24,15 @@ enum trial_kind {
 
 struct trial_plan {
     enum trial_kind kind;
-    int64_t start_ms;    /* until its program runs */
-    uint32_t points;     /* of each metric */
-    int64_t interval_ms; /* between lines */
-    int64_t tail_ms;     /* from the last line to the exit */
-    bool ignores_term;   /* until it is killed */
-    int64_t term_ms;     /* from TERM to the exit otherwise */
-    int32_t term_exit;   /* exit code after TERM; -1: ended by the signal */
-    bool notes;          /* logs a parameter and a tag */
+    int64_t start_ms;          /* until its program runs */
+    uint32_t points;           /* of each metric */
+    int64_t interval_ms;       /* between lines */
+    int64_t tail_ms;           /* from the last line to the exit */
+    bool ignores_term;         /* until it is killed */
+    int64_t term_ms;           /* from TERM to the exit otherwise */
+    int32_t term_exit;         /* exit code after TERM; -1: ended by the signal */
+    bool notes;                /* logs a parameter and a tag */
+    uint32_t checkpoint_every; /* steps; where the sweep has checkpoints */
 };
 
 /* Metrics every program prints. */

@@ -37,7 +37,8 @@ struct sweep_file {
     char *head;           /* everything else */
     char *budget, *retry; /* the rest of these sections */
     struct knobs knobs;
-    uint64_t token; /* of the newest submission */
+    const char *checkpoint; /* of `run`; NULL: none */
+    uint64_t token;         /* of the newest submission */
     bool answered;
     uint32_t resumes;
 };
@@ -86,6 +87,9 @@ static char *file_text(const struct sweep_file *file)
     if (knobs->gpus > 0) {
         strbuf_addf(&text, "  resources: {cpus: 1, gpus: %d}\n", knobs->gpus);
     }
+    if (file->checkpoint != NULL) {
+        strbuf_addf(&text, "  checkpoint: %s\n", file->checkpoint);
+    }
     bool fits = knobs->a_high == 1.0 && knobs->b_low <= 1 && !knobs->e;
     if (file->enqueues && fits) {
         strbuf_adds(&text, "enqueue: [{a: 1, b: 1}]\n");
@@ -128,6 +132,15 @@ static void make_run(struct sweep_file *file, struct rng *rng)
                              rng_chance(rng, 0.5) ? 0 : (int)rng_between(rng, 1, 40));
 }
 
+/* From a stream of its own, so that the rest of a file does not depend on it. */
+static void make_checkpoint(struct sim *sim, struct sweep_file *file, size_t number)
+{
+    struct rng rng = sim_stream(sim, "checkpoint", number);
+    if (rng_chance(&rng, 0.4)) {
+        file->checkpoint = rng_chance(&rng, 0.7) ? "local" : "{path: /shared}";
+    }
+}
+
 static void file_make(struct sim *sim, struct sweep_file *file, size_t number)
 {
     static const char *const reads[] = { "last", "best", "min", "max" };
@@ -148,6 +161,7 @@ static void file_make(struct sim *sim, struct sweep_file *file, size_t number)
                             (int)rng_between(&rng, 0, 99));
     make_budget(file, &rng);
     make_run(file, &rng);
+    make_checkpoint(sim, file, number);
     file->enqueues = rng_chance(&rng, 0.2);
     file->text = file_text(file);
 }
@@ -192,6 +206,7 @@ struct agent_ev_sweep workload_sweep_event(const struct msg_sweep *message)
         .revision = message->revision,
         .grace_ms = seconds_after(message->spec, "grace: "),
         .time_limit_ms = seconds_after(message->spec, "time_limit: "),
+        .checkpoints = strstr(message->spec, "checkpoint: ") != NULL,
     };
 }
 

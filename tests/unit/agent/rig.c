@@ -169,7 +169,7 @@ void rig_started(struct rig *rig, uint64_t serial)
 {
     rig_step(rig, (struct agent_event){ .kind = AGENT_EV_STARTED,
                                         .serial = serial,
-                                        .as.started_pid = 99 });
+                                        .as.started.pid = 99 });
 }
 
 void rig_exit(struct rig *rig, uint64_t serial, int32_t code)

@@ -200,8 +200,7 @@ static void unsupported_has_its_code(void **state)
 {
     UNUSED(state);
     static const char *const texts[] = { "project: {git: x}\n",
-                                         "run: {checkpoint: local}\n",
-                                         "run: {checkpoint: {path: /x}}\n" };
+                                         "project: {archive: x}\n" };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct sweep_spec *spec = NULL;
         struct err err = { 0 };

@@ -311,8 +311,8 @@ static void test_unsorted_points_are_ordered(void **state)
     const int64_t time_ms[] = { 1, 2, 3, 4, 5 };
     const double value[] = { 1, 2, 3, 4, 5 };
     struct record points = { .kind = REC_POINTS, .key = t1, .run_key = 3, .seq = 24 };
-    points.as.points =
-        (struct rec_points){ 20, 5, names, 2, name, step, time_ms, value, false };
+    points.as.points = (struct rec_points){ 20,   5,       names, 2,     name,
+                                            step, time_ms, value, false, false };
     records.items[records.len++] = record_clone(&points);
     apply_from(store, &records, from);
     assert_int_equal(number(store,

@@ -85,6 +85,7 @@ static void test_every_version_opens(void **state)
     UNUSED(state);
     check_valid("valid/v1.db");
     check_valid("valid/v2.db");
+    check_valid("valid/v3.db");
 }
 
 static void test_newer_is_refused(void **state)
