@@ -145,8 +145,8 @@ mutant(edited_space_ignored core/engine_sweep.c
   [==[    if (sweep->queue_outside > UINT32_MAX - 1) { /* an edited]==])
 
 mutant(lowered_budget_ignored core/sched.c
-  [==[return budget == 0 || begun < budget || queue_head(sweep)->retried;]==]
-  [==[return budget == 0 || begun < budget + 100 || queue_head(sweep)->retried;]==])
+  [==[return budget == 0 || begun < budget || trial->retried;]==]
+  [==[return budget == 0 || begun < budget + 100 || trial->retried;]==])
 
 # What the simulation found once; it must find it again.
 mutant(place_kept agent/core_attempt.c

@@ -123,7 +123,7 @@ static void make_run(struct sweep_file *file, struct rng *rng)
     if (rng_chance(rng, 0.5)) {
         file->knobs.parallel = (int)rng_between(rng, 1, 6);
     }
-    if (rng_chance(rng, 0.25)) {
+    if (rng_chance(rng, 0.4)) {
         file->knobs.gpus = (int)rng_between(rng, 1, 2);
     }
     file->retry = mem_printf("failed: %d, lost: %d, timeout: %d, backoff: %ds",

@@ -424,6 +424,8 @@ static void test_refused_edits_change_nothing(void **state)
           "objective: {metric: acc, goal: max, read: best}\n" N("[0, 1000]")
               TRIALS("3"),
           ERR_STATE, "'objective.read' cannot be edited" },
+        { HEAD N("[0, 1000]") TRIALS("3") "run: {checkpoint: local}\n", ERR_STATE,
+          "'run.checkpoint' cannot be edited" },
         { HEAD N("[9, 1]") TRIALS("3"), ERR_INVALID, "new.yaml:" },
         { HEAD N("[0, 9]"), ERR_INVALID, "no bound" },
         { HEAD N("[0, 9]") TRIALS("3") "enqueue: [{n: 10}]\n", ERR_INVALID, "[0, 9]" },
