@@ -6,8 +6,12 @@
 #include "base/compiler.h"
 #include "samplers/samplers.h"
 
-static const struct sampler_ops *const all[] = { &sampler_random, &sampler_grid,
-                                                 &sampler_qmc };
+static const struct sampler_ops *const all[] = {
+    &sampler_random,
+    &sampler_grid,
+    &sampler_qmc,
+    &sampler_tpe,
+};
 
 const struct sampler_registry sampler_registry_all = { .ops = all,
                                                        .len = ARRAY_LEN(all) };

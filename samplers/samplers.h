@@ -14,4 +14,7 @@ extern const struct sampler_ops sampler_grid;
 /* Low-discrepancy sequences; see qmc.c. */
 extern const struct sampler_ops sampler_qmc;
 
+/* Learns where good points lie; see tpe/tpe.c. */
+extern const struct sampler_ops sampler_tpe;
+
 #endif
