@@ -116,7 +116,8 @@ void agent_feed(struct agent *agent, struct agent_event *event)
 
 static void on_sweep_message(struct agent *agent, const Winnow__Sweep *message)
 {
-    struct sweep_file *file = sweep_file_create(message, agent->samplers);
+    struct sweep_file *file =
+        sweep_file_create(message, agent->samplers, agent->pruners);
     sweep_file_unref(
         map_u64_set(&agent->sweeps, sweep_file_key(file->sweep, file->revision), file));
     if (file->error != NULL) {
@@ -604,6 +605,7 @@ enum err_code agent_create(const struct agent_config *config,
     struct agent *agent = mem_alloc(sizeof *agent);
     agent->loop = config->loop;
     agent->samplers = config->samplers;
+    agent->pruners = config->pruners;
     agent->notice = config->notice;
     agent->notice_ctx = config->notice_ctx;
     agent->lock_fd = -1;

@@ -45,6 +45,7 @@ typedef void (*agent_notice_fn)(void *ctx, enum agent_notice notice, const char 
 /* All pointers are borrowed for the call of agent_create unless it says otherwise. */
 struct agent_config {
     struct uv_loop_s *loop;                  /* outlives the agent */
+    const struct pruner_registry *pruners;   /* as samplers */
     const struct sampler_registry *samplers; /* needed to read sweep files; outlives
                                                 the agent */
     const char *work_dir;                    /* made if absent */

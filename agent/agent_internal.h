@@ -89,6 +89,7 @@ struct start_failure {
 struct agent {
     uv_loop_t *loop;
     const struct sampler_registry *samplers;
+    const struct pruner_registry *pruners;
     agent_notice_fn notice;
     void *notice_ctx;
 
@@ -186,7 +187,8 @@ void output_fini(struct output *output);
 
 /* Parses what the coordinator sent; never fails, see `error`. One reference. */
 struct sweep_file *sweep_file_create(const Winnow__Sweep *message,
-                                     const struct sampler_registry *samplers) MUST_USE;
+                                     const struct sampler_registry *samplers,
+                                     const struct pruner_registry *pruners) MUST_USE;
 void sweep_file_unref(struct sweep_file *file);
 /* Of one revision of a sweep's file, in agent.sweeps. */
 uint64_t sweep_file_key(uint32_t sweep, uint32_t revision);

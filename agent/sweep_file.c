@@ -21,6 +21,7 @@ static const char *text_or(const char *text, const char *otherwise)
 static enum err_code sweep_file_load(struct sweep_file *file,
                                      const Winnow__Sweep *message,
                                      const struct sampler_registry *samplers,
+                                     const struct pruner_registry *pruners,
                                      struct err *err)
 {
     const char *text = text_or(message->spec, "");
@@ -31,7 +32,8 @@ static enum err_code sweep_file_load(struct sweep_file *file,
                                       .mlproject_len =
                                           strlen(text_or(message->mlproject, "")),
                                       .mlproject_source = "MLproject",
-                                      .samplers = samplers };
+                                      .samplers = samplers,
+                                      .pruners = pruners };
     enum err_code code = sweep_spec_parse(&input, &file->spec, err);
     if (code != ERR_OK) {
         return code;
@@ -63,7 +65,8 @@ static enum err_code sweep_file_load(struct sweep_file *file,
 }
 
 struct sweep_file *sweep_file_create(const Winnow__Sweep *message,
-                                     const struct sampler_registry *samplers)
+                                     const struct sampler_registry *samplers,
+                                     const struct pruner_registry *pruners)
 {
     struct sweep_file *file = mem_alloc(sizeof *file);
     file->refs = 1;
@@ -71,7 +74,7 @@ struct sweep_file *sweep_file_create(const Winnow__Sweep *message,
     file->revision = message->revision;
     file->sweep_id = mem_strdup(text_or(message->sweep_id, ""));
     struct err err = { 0 };
-    if (sweep_file_load(file, message, samplers, &err) != ERR_OK) {
+    if (sweep_file_load(file, message, samplers, pruners, &err) != ERR_OK) {
         file->error = mem_strdup(err.msg);
     }
     return file;

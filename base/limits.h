@@ -78,6 +78,8 @@
 #define BATCH_POINTS_MAX 10000
 /* Metric names one attempt may use; the rest are counted and said. */
 #define METRIC_NAMES_PER_ATTEMPT_MAX 200
+/* Rules of early stopping in one file: `any` of several is a handful. */
+#define STOP_RULES_MAX 16
 /* Steps of one trial that early stopping looks at: a step a second for a week. */
 #define CURVE_STEPS_MAX 600000u
 /* One line of a trial's output or of our log; longer ones are cut. */

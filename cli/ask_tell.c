@@ -23,6 +23,7 @@
 #include "coordinator/wiring.h"
 #include "core/engine.h"
 #include "core/suggest.h"
+#include "pruners/registry.h"
 #include "samplers/registry.h"
 #include "store/store.h"
 
@@ -564,6 +565,7 @@ open_engine(struct ask_tell *study, const char *home, struct err *err)
     if (home == NULL) {
         struct engine_config config = { .lease_ms = LEASE_MS,
                                         .samplers = &sampler_registry_all,
+                                        .pruners = &pruner_registry_all,
                                         .home_id = "memory",
                                         .next_run_key = 1 };
         study->engine = engine_create(&config);

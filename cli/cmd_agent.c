@@ -21,6 +21,7 @@
 #include "cli/output.h"
 #include "cli/where.h"
 #include "proto/transport_zmq.h"
+#include "pruners/registry.h"
 #include "samplers/registry.h"
 
 /* Time that closing may take to get the last frames out. */
@@ -160,6 +161,7 @@ make_agent(struct work *work, const struct opts *opts, struct err *err)
     struct agent_config config = {
         .loop = &work->loop,
         .samplers = &sampler_registry_all,
+        .pruners = &pruner_registry_all,
         .program = "winnow " WINNOW_VERSION,
         /* A key is made for one agent and speaks for it alone. */
         .agent_id = work->has_keys ? work->keys.name : NULL,

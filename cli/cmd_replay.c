@@ -244,6 +244,7 @@ static enum err_code print_check(struct store_reader *reader,
 {
     AUTO_JSON json_t *rows = json_array();
     struct replay_check_config config = { .samplers = wiring_samplers(),
+                                          .pruners = wiring_pruners(),
                                           .fn = keep_difference,
                                           .ctx = rows };
     struct replay_summary summary = { 0 };

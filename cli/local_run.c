@@ -28,6 +28,7 @@
 #include "cli/where.h"
 #include "coordinator/coordinator.h"
 #include "proto/transport_loop.h"
+#include "pruners/registry.h"
 #include "samplers/registry.h"
 
 /* Below the redraw time of progress, so that it is the one that decides. */
@@ -301,6 +302,7 @@ static enum err_code make_agent(struct local *local, const char *home, struct er
     struct agent_config config = {
         .loop = &local->loop,
         .samplers = &sampler_registry_all,
+        .pruners = &pruner_registry_all,
         .work_dir = work_dir,
         .program = "winnow " WINNOW_VERSION,
         .slots = local->config->slots,

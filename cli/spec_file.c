@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/sys/fsx.h"
+#include "pruners/registry.h"
 #include "samplers/registry.h"
 
 static enum err_code
@@ -133,6 +134,7 @@ spec_file_parse(const struct spec_file *file, struct sweep_spec **out, struct er
         .mlproject_len = file->mlproject_len,
         .mlproject_source = file->mlproject_source,
         .samplers = &sampler_registry_all,
+        .pruners = &pruner_registry_all,
     };
     return sweep_spec_parse(&input, out, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wiring.h – puts store, samplers and engine together. */
+/* wiring.h – puts store, samplers, rules of early stopping and engine together. */
 #ifndef COORDINATOR_WIRING_H
 #define COORDINATOR_WIRING_H
 
@@ -15,6 +15,8 @@ struct store_reader;
 
 /* Every sampler of the program; static. */
 const struct sampler_registry *wiring_samplers(void);
+/* Every rule of early stopping; static. */
+const struct pruner_registry *wiring_pruners(void);
 
 /* Hears of a sweep that could not be replayed; it was set aside. */
 typedef void (*wiring_warn_fn)(void *ctx, const struct err *err);

@@ -478,6 +478,7 @@ apply_assigned(struct engine *engine, const struct record *record, struct err *e
     trial->resumed = false;
     trial->attempts = attempt->number;
     trial->live = attempt;
+    trial->curve_old = true;
     list_add_tail(&agent->attempts, &attempt->agent_node);
     attempt_count(attempt);
     return ERR_OK;
@@ -545,6 +546,7 @@ static enum err_code apply_ended(struct engine *engine,
     }
     if (code == ERR_OK && trial_state_is_final(trial->state)) {
         sweep_learn(trial->sweep, trial);
+        trial_end_curve(trial);
     }
     return code;
 }
@@ -581,6 +583,9 @@ apply_to_attempt(struct engine *engine, const struct record *record, struct err 
         return ERR_OK;
     case REC_MARK:
         attempt->log_bytes = record->as.mark.log_bytes;
+        return ERR_OK;
+    case REC_RUNG:
+        trial_reached_rung(attempt->trial, &record->as.rung);
         return ERR_OK;
     case REC_NOTES:
         return ERR_OK;
@@ -704,6 +709,7 @@ apply_kind(struct engine *engine, const struct record *record, struct err *err)
     case REC_NOTES:
     case REC_LOG:
     case REC_MARK:
+    case REC_RUNG:
         if (record_is_aside(engine, record)) {
             apply_aside(engine, record);
             return ERR_OK;
@@ -759,12 +765,14 @@ void sweep_destroy(struct sweep *sweep)
         past_destroy(sweep->trials.ptr[i]->past);
         mem_free(sweep->trials.ptr[i]->live);
         joined_destroy(sweep->trials.ptr[i]->joined);
+        trial_drop_curve(sweep->trials.ptr[i]);
         mem_free(sweep->trials.ptr[i]);
     }
     vec_fini(&sweep->trials);
     map_str_fini(&sweep->names);
     knowledge_destroy(sweep->known);
     knowledge_destroy(sweep->lent);
+    stopping_fini(&sweep->stopping);
     sweep_free_revisions(sweep);
     mem_free(sweep->directory);
     mem_free(sweep->cause);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "core/engine_internal.h"
 #include "core/space_map.h"
+#include "core/spec_sections.h"
 
 struct sweep_spec_input engine_spec_input(const struct engine *engine,
                                           const char *source,
@@ -26,6 +27,7 @@ struct sweep_spec_input engine_spec_input(const struct engine *engine,
         .mlproject_len = mlproject != NULL ? strlen(mlproject) : 0,
         .mlproject_source = "MLproject",
         .samplers = engine->samplers,
+        .pruners = engine->pruners,
     };
 }
 
@@ -33,6 +35,15 @@ const struct revision *sweep_newest(const struct sweep *sweep)
 {
     ASSERT(sweep->revisions.len > 0);
     return sweep->revisions.ptr[sweep->revisions.len - 1];
+}
+
+static bool same_rules(const struct sweep_spec *a, const struct sweep_spec *b)
+{
+    AUTO_STRBUF struct strbuf text_a = STRBUF_INIT(YAML_BYTES_MAX);
+    AUTO_STRBUF struct strbuf text_b = STRBUF_INIT(YAML_BYTES_MAX);
+    spec_print_stop(a, &text_a);
+    spec_print_stop(b, &text_b);
+    return strcmp(strbuf_cstr(&text_a), strbuf_cstr(&text_b)) == 0;
 }
 
 void sweep_add_revision(struct sweep *sweep,
@@ -47,6 +58,9 @@ void sweep_add_revision(struct sweep *sweep,
     revision->spec = spec;
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     vec_push(&sweep->revisions, revision);
+    if (sweep->spec != NULL && !same_rules(sweep->spec, spec)) {
+        stopping_rules_changed(&sweep->stopping);
+    }
     sweep->spec = spec;
     sweep->trials_total = sweep_spec_trials(spec);
     for (size_t i = 0; i < sweep->revisions.len; i++) {

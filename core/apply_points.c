@@ -76,6 +76,7 @@ void points_take(struct trial *trial,
 {
     struct sweep *sweep = trial->sweep;
     objective_add(trial, attempt, record);
+    trial_add_points(trial, attempt != NULL, &record->as.points);
     if (attempt != NULL
         && sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED] == 0) {
         sweep_remember_names(sweep, &record->as.points);

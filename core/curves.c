@@ -61,6 +61,11 @@ bool curve_add(struct curve *curve, int64_t step, double loss)
     return true;
 }
 
+void curve_cut(struct curve *curve, int64_t step)
+{
+    curve->len = place_of(curve, step);
+}
+
 bool curve_at(const struct curve *curve, int64_t step, double *loss_out)
 {
     size_t at = place_of(curve, step);

@@ -30,6 +30,9 @@ void curve_fini(struct curve *curve);
  * (CURVE_STEPS_MAX). Steps may come in any order. */
 bool curve_add(struct curve *curve, int64_t step, double loss);
 
+/* Forgets everything from this step on. */
+void curve_cut(struct curve *curve, int64_t step);
+
 /* The value at exactly this step; false when there is none. */
 bool curve_at(const struct curve *curve, int64_t step, double *loss_out);
 

@@ -27,6 +27,7 @@ struct engine *engine_create(const struct engine_config *config)
     struct engine *engine = mem_alloc(sizeof *engine);
     engine->lease_ms = config->lease_ms;
     engine->samplers = config->samplers;
+    engine->pruners = config->pruners;
     engine->home_id = mem_strdup(config->home_id);
     engine->next_run_key = config->next_run_key > 0 ? config->next_run_key : 1;
     engine->next_sweep = 1;

@@ -27,6 +27,7 @@ struct engine;
 struct engine_config {
     int64_t lease_ms;                        /* silence after which an agent is gone */
     const struct sampler_registry *samplers; /* borrowed for the engine's life */
+    const struct pruner_registry *pruners;   /* … likewise; NULL: no early stopping */
     const char *home_id;                     /* copied */
     uint64_t next_run_key;                   /* first run key not in use, at least 1 */
 };
@@ -105,6 +106,20 @@ double *engine_open_points(const struct engine *engine,
 /* The same of one of its revisions, 1 ≤ revision ≤ the newest. */
 const struct sweep_spec *
 engine_revision_spec(const struct engine *engine, uint32_t sweep, uint32_t revision);
+
+/* After replay: names the finished trials whose curves early stopping needs, each by
+ * its newest attempt, run and metric. */
+typedef void (*engine_curve_fn)(void *ctx,
+                                struct attempt_key key,
+                                uint64_t run_key,
+                                const char *metric);
+void engine_each_curve(const struct engine *engine, engine_curve_fn fn, void *ctx);
+/* Gives the points of that metric. Also while only replaying. */
+void engine_replay_curve(struct engine *engine,
+                         struct attempt_key key,
+                         const int64_t *steps,
+                         const double *values,
+                         size_t len);
 
 /* Agents that are connected now, and attempts assigned to all agents. */
 size_t engine_agents_connected(const struct engine *engine);

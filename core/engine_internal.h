@@ -137,6 +137,8 @@ struct trial {
     int64_t step;
     struct joined *joined;       /* NULL unless attempts of it had checkpoints */
     struct attempt *live;        /* NULL: none */
+    struct curve *curve;         /* of stop.metric; NULL: none needed or reported */
+    bool curve_old;              /* the newest attempt has not reported yet */
     struct past *past;           /* NULL: nothing counted yet, or it has ended */
     struct list_node queue_node; /* linked while queued, in sweep.queue or sweep.held */
     double x[];                  /* internal values in its revision's space */
@@ -150,6 +152,14 @@ struct knowledge {
                                duplicates are allowed */
     size_t tried_upto;
     size_t tried_rows; /* of the history, looked at for imported points */
+};
+
+/* What early stopping compares a trial with; see engine_stop.c. */
+struct stopping {
+    struct rung_table rungs;
+    VEC(const struct curve *) finished; /* of finished trials, in order of their ends */
+    VEC(uint32_t) finished_trials;
+    VEC(double) finished_losses; /* their objective, less is better */
 };
 
 struct sweep {
@@ -181,9 +191,10 @@ struct sweep {
     struct good_end good[2];            /* newest, and newest of another agent */
     struct trial *best;                 /* NULL: none finished with a value */
     struct knowledge *known;            /* in the newest space */
-    struct map_str names;               /* metric names reported so far, bounded */
-    int64_t elapsed_ms;                 /* time running, up to running_since */
-    int64_t running_since_ms;           /* wall clock; 0: not running */
+    struct stopping stopping;
+    struct map_str names;     /* metric names reported so far, bounded */
+    int64_t elapsed_ms;       /* time running, up to running_since */
+    int64_t running_since_ms; /* wall clock; 0: not running */
     /* not recorded: */
     struct knowledge *lent; /* what FX_SUGGEST reads since an edit made a new one */
     bool suggesting;        /* FX_SUGGEST is out, the history is frozen */
@@ -222,6 +233,7 @@ struct agent {
 struct engine {
     int64_t lease_ms;
     const struct sampler_registry *samplers;
+    const struct pruner_registry *pruners;
     char *home_id;
     struct map_u64 sweeps;      /* key → struct sweep */
     VEC(struct sweep *) active; /* not final, in order of creation */
@@ -389,6 +401,12 @@ void engine_lose(struct engine *engine,
                  bool counts,
                  const char *cause,
                  struct effects *effects);
+/* Asks a live attempt to stop because a rule says so. */
+void engine_stop_pruned(struct engine *engine,
+                        struct attempt *attempt,
+                        const struct rec_verdict *verdict,
+                        const char *cause,
+                        struct effects *effects);
 /* Asks a live attempt to stop, once. */
 void engine_stop_attempt(struct engine *engine,
                          struct attempt *attempt,
@@ -482,6 +500,27 @@ void engine_on_retry(struct engine *engine,
                      struct sweep *sweep,
                      const struct event *event,
                      struct effects *effects);
+
+/* ---- engine_stop.c ---- */
+
+void stopping_fini(struct stopping *stopping);
+/* What was recorded at rungs of other rules says nothing to these. */
+void stopping_rules_changed(struct stopping *stopping);
+void trial_drop_curve(struct trial *trial);
+/* For apply.c: points of the attempt that is in force, a rung reached, the trial's end.
+ */
+void trial_add_points(struct trial *trial, bool live, const struct rec_points *points);
+void trial_reached_rung(struct trial *trial, const struct rec_rung *rung);
+void trial_end_curve(struct trial *trial);
+/* The last step of its curve; -1: none. */
+int64_t trial_last_step(const struct trial *trial);
+/* What the rule says of the trial when its curve ended at index `at`. */
+void trial_verdict(const struct trial *trial, size_t at, struct prune_verdict *out);
+/* Asks the rule about each step of the attempt's trial behind `behind`. */
+void engine_judge(struct engine *engine,
+                  struct attempt *attempt,
+                  int64_t behind,
+                  struct effects *effects);
 
 /* ---- engine_points.c ---- */
 

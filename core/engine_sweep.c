@@ -429,6 +429,7 @@ void engine_on_submit(struct engine *engine,
         .mlproject_len = submit->mlproject != NULL ? strlen(submit->mlproject) : 0,
         .mlproject_source = "MLproject",
         .samplers = engine->samplers,
+        .pruners = engine->pruners,
         .command_optional = submit->command_optional,
     };
     struct err err = { 0 };

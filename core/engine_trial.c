@@ -233,8 +233,12 @@ static void judge_end(const struct engine *engine,
 {
     switch (ended->end) {
     case END_EXITED:
-        judge_exit(engine, attempt, ended, cause);
-        return;
+        if (attempt->stop != STOP_PRUNED) {
+            judge_exit(engine, attempt, ended, cause);
+            return;
+        }
+        ended->end = END_PRUNED; /* the rule was first: the stop is on disk */
+        /* fall through */
     case END_PRUNED:
         ended->state = TRIAL_PRUNED;
         ended->has_value = objective_so_far(attempt, &ended->value, &ended->step)
@@ -360,30 +364,58 @@ void engine_lose(struct engine *engine,
     end_attempt(engine, attempt, ended, 0, cause, effects);
 }
 
-void engine_stop_attempt(struct engine *engine,
-                         struct attempt *attempt,
-                         enum stop_reason reason,
-                         const char *cause,
-                         struct effects *effects)
+/* A prefetched attempt that was called back may still be told a better reason. */
+static bool may_stop(const struct attempt *attempt, enum stop_reason reason)
 {
-    if (attempt->stop != STOP_NONE
-        && !(attempt->stop == STOP_RECALLED && reason != STOP_RECALLED)) {
-        return;
-    }
+    return attempt->stop == STOP_NONE
+           || (attempt->stop == STOP_RECALLED && reason != STOP_RECALLED);
+}
+
+static void send_stop(struct engine *engine,
+                      struct attempt *attempt,
+                      struct rec_stop_requested stop,
+                      const char *cause,
+                      struct effects *effects)
+{
     struct record record =
         record_for(attempt->trial, attempt_key_of(attempt), REC_STOP_REQUESTED);
     record.cause = cause;
-    record.as.stop_requested.reason = reason;
+    record.as.stop_requested = stop;
     engine_emit(engine, effects, &record);
     if (attempt->agent->peer == 0) {
         return; /* said when the agent is back: send_pending_stops */
     }
     struct message message = { .kind = TO_AGENT_STOP,
                                .as.stop = { .key = attempt_key_of(attempt),
-                                            .reason = reason,
-                                            .only_unstarted = reason == STOP_RECALLED,
+                                            .reason = stop.reason,
+                                            .only_unstarted =
+                                                stop.reason == STOP_RECALLED,
                                             .cause = mem_strdup(cause) } };
     engine_send(effects, attempt->agent->peer, message);
+}
+
+void engine_stop_attempt(struct engine *engine,
+                         struct attempt *attempt,
+                         enum stop_reason reason,
+                         const char *cause,
+                         struct effects *effects)
+{
+    if (may_stop(attempt, reason)) {
+        send_stop(engine, attempt, (struct rec_stop_requested){ .reason = reason },
+                  cause, effects);
+    }
+}
+
+void engine_stop_pruned(struct engine *engine,
+                        struct attempt *attempt,
+                        const struct rec_verdict *verdict,
+                        const char *cause,
+                        struct effects *effects)
+{
+    struct rec_stop_requested stop = { .reason = STOP_PRUNED, .verdict = *verdict };
+    if (may_stop(attempt, STOP_PRUNED)) {
+        send_stop(engine, attempt, stop, cause, effects);
+    }
 }
 
 /* ---- reports ---- */
@@ -442,8 +474,10 @@ static void take_fresh(struct engine *engine,
         }
     }
     if (report->points.len > fresh.point_from) {
+        int64_t behind = trial_last_step(trial);
         keep_points(engine, trial, report->key,
                     points_from(report, fresh.point_from, seq + 1, false), effects);
+        engine_judge(engine, attempt, behind, effects);
     }
     if (report->notes.len > fresh.note_from) {
         keep_notes(engine, trial, report, fresh.note_from,

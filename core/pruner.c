@@ -6,17 +6,30 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/mem.h"
+
+static void none_decide(const struct prune_view *view, struct prune_verdict *verdict)
+{
+    UNUSED(view);
+    UNUSED(verdict);
+}
+
+const struct pruner_ops pruner_none = {
+    .name = "none",
+    .summary = "stops nothing",
+    .decide = none_decide,
+};
 
 const struct pruner_ops *pruner_find(const struct pruner_registry *registry,
                                      const char *name)
 {
-    for (size_t i = 0; i < registry->len; i++) {
+    for (size_t i = 0; registry != NULL && i < registry->len; i++) {
         if (strcmp(registry->ops[i]->name, name) == 0) {
             return registry->ops[i];
         }
     }
-    return NULL;
+    return strcmp(name, pruner_none.name) == 0 ? &pruner_none : NULL;
 }
 
 static void reset(const struct prune_view *view, struct prune_verdict *verdict)

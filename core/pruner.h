@@ -86,6 +86,10 @@ struct pruner_ops {
     size_t options_len;
     size_t children_min, children_max; /* rules it holds */
 
+    /* A value that is not a number is for the rule to judge; otherwise it ends the
+     * trial at once, whatever the rule says. */
+    bool judges_nan;
+
     /* Options that do not fit together; the message names them. May be NULL. */
     enum err_code (*check)(const double *options, struct err *err);
 
@@ -112,6 +116,10 @@ struct pruner_registry {
     size_t len;
 };
 
+/* Stops nothing; always known. */
+extern const struct pruner_ops pruner_none;
+
+/* NULL when there is none of that name; registry NULL: only `none`. */
 const struct pruner_ops *pruner_find(const struct pruner_registry *registry,
                                      const char *name);
 

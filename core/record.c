@@ -147,11 +147,14 @@ static void pack_record(struct packer *packer, struct record *record)
     case REC_LOG:
         PACK_COLUMN(packer, record->as.log.data, record->as.log.len);
         return;
+    case REC_STOP_REQUESTED:
+        pack_text(packer, &record->as.stop_requested.verdict.rule);
+        return;
+    case REC_RUNG:
     case REC_SESSION:
     case REC_SWEEP_STATE:
     case REC_ASSIGNED:
     case REC_STARTED:
-    case REC_STOP_REQUESTED:
     case REC_REQUEUED:
     case REC_ADOPTED:
     case REC_ENDED:

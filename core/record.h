@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/times.h"
+#include "core/curves.h"
 #include "core/ids.h"
 #include "core/states.h"
 #include "core/value.h"
@@ -48,6 +49,7 @@
     X(MARK, 16)                                                                        \
     X(SWEEP_EDITED, 17) /* its file was changed: a new revision; cause: the keys */    \
     X(AGENT_STATE, 18)  /* an agent was set aside, or is in use again */               \
+    X(RUNG, 19)         /* a trial's value at a rung of the rule of early stopping */  \
     X(PRIOR, 20)        /* a result from elsewhere that the sampler may learn from */
 
 #define RECORD_ENUM(suffix, number) REC_##suffix = (number),
@@ -135,8 +137,25 @@ struct rec_started {
     bool resumed; /* its checkpoint folder held something */
 };
 
+/* Why a rule of early stopping ends a trial. */
+struct rec_verdict {
+    const char *rule; /* NULL: no rule asked for the stop */
+    int32_t rung;     /* -1: the rule has none */
+    int64_t step;
+    double value;      /* of the metric, as it was reported */
+    double threshold;  /* it had to be as good as this; NaN: none */
+    uint32_t compared; /* trials it was compared with */
+};
+
 struct rec_stop_requested {
     enum stop_reason reason;
+    struct rec_verdict verdict;
+};
+
+struct rec_rung {
+    struct rung_key key;
+    int64_t step;
+    double value; /* of the metric, as it was reported */
 };
 
 /* The attempt's end; `state` is what the trial became: final, or TRIAL_QUEUED when it
@@ -235,6 +254,7 @@ struct record {
         struct rec_log log;
         struct rec_mark mark;
         struct rec_prior prior;
+        struct rec_rung rung;
     } as;
 };
 

@@ -44,6 +44,7 @@ struct replay_check *replay_check_create(const struct replay_check_config *confi
     struct replay_check *check = mem_alloc(sizeof *check);
     struct engine_config engine = { .lease_ms = CHECK_LEASE_MS,
                                     .samplers = config->samplers,
+                                    .pruners = config->pruners,
                                     .home_id = CHECK_HOME_ID,
                                     .next_run_key = 1 };
     ASSERT(config->fn != NULL);

@@ -42,6 +42,7 @@ typedef void (*replay_difference_fn)(void *ctx, const struct replay_difference *
 struct replay_check_config {
     struct run_id sweep;                     /* the sweep's run id */
     const struct sampler_registry *samplers; /* borrowed until destroyed */
+    const struct pruner_registry *pruners;   /* likewise */
     replay_difference_fn fn;                 /* told of each difference */
     void *ctx;
 };

@@ -2,6 +2,8 @@
 /* spec_print.c – a spec as a canonical sweep file.
  * Owns nothing. Knows the order of keys and how text is quoted so that YAML reads it
  * back as what it was. Does not know defaults: every value is printed. */
+#include "core/spec_option.h"
+#include "core/spec_sections.h"
 #include "core/sweep_spec.h"
 
 #include "base/compiler.h"
@@ -314,10 +316,8 @@ static void put_search(const struct sweep_spec *spec, struct strbuf *out)
 {
     const struct sampler_ops *ops = spec->sampler;
     strbuf_addf(out, "search: {sampler: %s", ops->name);
-    for (size_t i = 0; i < ops->options_len; i++) {
-        strbuf_addf(out, ", %s: ", ops->options[i].name);
-        option_print(&ops->options[i], spec->sampler_options[i], out);
-    }
+    struct option_list options = { .defs = ops->options, .len = ops->options_len };
+    spec_print_options(options, spec->sampler_options, out);
     strbuf_addf(out, ", seed: %" PRIu64 ", duplicates: %s}\n", spec->seed,
                 spec->avoid_duplicates ? "avoid" : "allow");
 }
@@ -334,7 +334,7 @@ void sweep_spec_print(const struct sweep_spec *spec, struct strbuf *out)
                 objective_read_name(spec->objective.read));
     sweep_spec_print_space(spec, out);
     put_search(spec, out);
-    strbuf_adds(out, "stop: {pruner: none}\n");
+    spec_print_stop(spec, out);
     put_budget(&spec->budget, out);
     put_run(&spec->run, out);
     put_metrics(spec, out);

@@ -338,25 +338,3 @@ enum err_code spec_read_run(const struct spec_reader *r,
     item = yaml_get(node, "retry");
     return code == ERR_OK && item != NULL ? read_retry(r, item, &run->retry) : code;
 }
-
-/* ---- stop ---- */
-
-enum err_code spec_read_stop(const struct spec_reader *r, const struct yaml_node *node)
-{
-    static const char *const keys[] = { "pruner" };
-    static const char *const pruners[] = { "none" };
-    size_t which = 0;
-    if (node == NULL) {
-        return ERR_OK;
-    }
-    /* The pruner first: its options mean nothing as long as it is not known. */
-    const struct yaml_node *pruner = yaml_get(node, "pruner");
-    if (pruner == NULL) {
-        enum err_code code = spec_known_keys(r, node, "stop", keys, ARRAY_LEN(keys));
-        return code == ERR_OK ? spec_fail(r, node, "'stop.pruner' is missing") : code;
-    }
-    enum err_code code =
-        spec_word(r, pruner, "pruner", pruners, ARRAY_LEN(pruners), &which);
-    return code == ERR_OK ? spec_known_keys(r, node, "stop", keys, ARRAY_LEN(keys))
-                          : code;
-}

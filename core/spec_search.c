@@ -4,15 +4,13 @@
  * Does not know any algorithm. */
 #include "core/spec_sections.h"
 
-#include "base/assert.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "base/vec.h"
 #include "core/expr.h"
 #include "core/point.h"
+#include "core/spec_option.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- search ---- */
@@ -79,72 +77,13 @@ read_duplicates(const struct spec_reader *r, const struct yaml_node *node, bool 
 
 /* ---- options of the sampler ---- */
 
-static enum err_code read_number(const struct spec_reader *r,
-                                 const struct yaml_node *node,
-                                 const char *what,
-                                 const struct option_def *def,
-                                 double *value)
-{
-    enum err_code code = spec_f64(r, node, what, value);
-    if (code != ERR_OK) {
-        return code;
-    }
-    bool whole = def->kind != OPTION_INT || *value == floor(*value);
-    if (whole && *value >= def->low && *value <= def->high) {
-        return ERR_OK;
-    }
-    char low[NUM_TEXT_SIZE];
-    char high[NUM_TEXT_SIZE];
-    num_format_f64(def->low, low);
-    num_format_f64(def->high, high);
-    return spec_fail(r, node, "'%s' must be %s from %s to %s", what,
-                     def->kind == OPTION_INT ? "an integer" : "a number", low, high);
-}
-
-static enum err_code read_option(const struct spec_reader *r,
-                                 const struct yaml_node *node,
-                                 const struct option_def *def,
-                                 double *value)
-{
-    char what[NAME_BYTES_MAX];
-    int what_len = snprintf(what, sizeof what, "search.%s", def->name);
-    ASSERT(what_len > 0 && (size_t)what_len < sizeof what);
-    enum err_code code = ERR_OK;
-    switch (def->kind) {
-    case OPTION_BOOL: {
-        bool on = false;
-        code = spec_bool(r, node, what, &on);
-        *value = on ? 1 : 0;
-        return code;
-    }
-    case OPTION_WORD: {
-        size_t which = 0;
-        code = spec_word(r, node, what, def->words, def->words_len, &which);
-        *value = (double)which;
-        return code;
-    }
-    case OPTION_INT:
-    case OPTION_FLOAT:
-        return read_number(r, node, what, def, value);
-    case OPTION_KIND_NR:
-        break;
-    }
-    UNREACHABLE();
-}
-
 static enum err_code read_options(const struct spec_reader *r,
                                   const struct yaml_node *node,
                                   struct sweep_spec *spec)
 {
-    const struct sampler_ops *ops = spec->sampler;
-    enum err_code code = ERR_OK;
-    for (size_t i = 0; i < ops->options_len && code == ERR_OK; i++) {
-        const struct yaml_node *item = yaml_get(node, ops->options[i].name);
-        if (item != NULL) {
-            code = read_option(r, item, &ops->options[i], &spec->sampler_options[i]);
-        }
-    }
-    return code;
+    struct option_list list = { .defs = spec->sampler->options,
+                                .len = spec->sampler->options_len };
+    return spec_read_options(r, node, "search", list, spec->sampler_options);
 }
 
 static enum err_code check_keys(const struct spec_reader *r,

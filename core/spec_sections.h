@@ -29,7 +29,13 @@ enum err_code spec_read_run(const struct spec_reader *r,
                             const struct yaml_node *node,
                             struct run_options *run);
 MUST_USE
-enum err_code spec_read_stop(const struct spec_reader *r, const struct yaml_node *node);
+enum err_code spec_read_stop(const struct spec_reader *r,
+                             const struct yaml_node *node,
+                             const struct pruner_registry *pruners,
+                             struct sweep_spec *spec);
+
+/* Appends the line `stop: {…}`. */
+void spec_print_stop(const struct sweep_spec *spec, struct strbuf *out);
 
 /* spec_search.c: `search`; the name and the space must have been read. */
 MUST_USE

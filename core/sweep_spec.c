@@ -208,7 +208,7 @@ static enum err_code read_options(const struct spec_reader *r,
     enum err_code code =
         spec_read_search(r, yaml_get(root, "search"), input->samplers, spec);
     if (code == ERR_OK) {
-        code = spec_read_stop(r, yaml_get(root, "stop"));
+        code = spec_read_stop(r, yaml_get(root, "stop"), input->pruners, spec);
     }
     if (code == ERR_OK) {
         code = spec_read_budget(r, yaml_get(root, "budget"), &spec->budget);
@@ -302,6 +302,8 @@ void sweep_spec_destroy(struct sweep_spec *spec)
     mem_free(spec->tags);
     mem_free(spec->enqueued);
     mem_free(spec->sampler_options);
+    mem_free(spec->stop_metric);
+    stop_rules_fini(&spec->stop);
     mem_free(spec->project.path);
     mem_free(spec->project.entry);
     mem_free(spec->objective.metric);
@@ -359,6 +361,11 @@ static uint64_t trials_counted(const struct sweep_spec *spec)
     }
     uint64_t repeats = spec->avoid_duplicates ? enqueued_repeats(spec) : 0;
     return num_add_sat_u64(points, spec->enqueued_len - repeats);
+}
+
+bool sweep_spec_stops(const struct sweep_spec *spec)
+{
+    return spec->stop.len > 0 && strcmp(spec->stop.rules[0].ops->name, "none") != 0;
 }
 
 uint64_t sweep_spec_trials(const struct sweep_spec *spec)

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/strbuf.h"
 #include "core/command.h"
+#include "core/pruner.h"
 #include "core/sampler.h"
 #include "core/space.h"
 
@@ -118,6 +119,9 @@ struct sweep_spec {
     const struct sampler_ops *sampler;
     double *sampler_options; /* one for each of sampler->options, owned */
     bool avoid_duplicates;   /* no point is tried twice */
+    struct stop_rules stop;  /* early stopping; empty or led by `none`: off */
+    char *stop_metric;       /* what it looks at; the objective's by default */
+    enum goal stop_goal;     /* … and which way is better there */
     uint64_t seed;           /* drawn from the name's hash when not given */
     struct budget budget;
     struct run_options run;
@@ -138,6 +142,7 @@ struct sweep_spec_input {
     size_t mlproject_len;
     const char *mlproject_source;
     const struct sampler_registry *samplers;
+    const struct pruner_registry *pruners;
     bool command_optional; /* ask-tell: no command, project or bound needed */
 };
 
@@ -169,6 +174,9 @@ void sweep_spec_print_enqueue(const struct sweep_spec *spec, struct strbuf *out)
 size_t sweep_spec_diff(const struct sweep_spec *a,
                        const struct sweep_spec *b,
                        struct strbuf *keys);
+
+/* True when a rule of early stopping is in force. */
+bool sweep_spec_stops(const struct sweep_spec *spec);
 
 /* Number of trials the sweep will try, or a bound of it where conditions and forbidden
  * points make a finite space smaller: the lesser of the budget and what the sampler can

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* combine.c – no rule, and any of several.
+/* combine.c – any of several rules.
  * Owns nothing. Knows that every rule must be asked, since each records its rungs. */
 #include "pruners/pruners.h"
-
-static void none_decide(const struct prune_view *view, struct prune_verdict *verdict)
-{
-    (void)view;
-    (void)verdict;
-}
-
-const struct pruner_ops pruner_none = {
-    .name = "none",
-    .summary = "stops nothing",
-    .decide = none_decide,
-};
 
 /* The first rule that stops gives its reason; those behind it still record. */
 static void any_decide(const struct prune_view *view, struct prune_verdict *verdict)

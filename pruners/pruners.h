@@ -5,8 +5,6 @@
 
 #include "core/pruner.h"
 
-/* Never stops. */
-extern const struct pruner_ops pruner_none;
 /* Stops when one of the rules it holds does. */
 extern const struct pruner_ops pruner_any;
 /* Against the finished trials' values at the same step; see median.c. */

@@ -69,6 +69,7 @@ static void decide(const struct prune_view *view, struct prune_verdict *verdict)
 const struct pruner_ops pruner_threshold = {
     .name = "threshold",
     .summary = "stops a trial whose metric leaves fixed limits or is not a number",
+    .judges_nan = true,
     .options = options,
     .options_len = ARRAY_LEN(options),
     .check = check,

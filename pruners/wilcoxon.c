@@ -168,6 +168,7 @@ const struct pruner_ops pruner_wilcoxon = {
     .name = "wilcoxon",
     .summary = "for folds or seeds as steps: stops a trial that is worse than the best "
                "with significance",
+    .judges_nan = true,
     .options = options,
     .options_len = ARRAY_LEN(options),
     .decide = decide,

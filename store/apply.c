@@ -152,6 +152,7 @@ apply_record(struct store *store, const struct record *record, struct err *err)
     case REC_TRIAL_STATE:
     case REC_AGENT_STATE:
     case REC_PRIOR:
+    case REC_RUNG:
         break;
     case RECORD_KIND_NR:
         UNREACHABLE();

@@ -14,7 +14,9 @@
  *   ASSIGNED        -            -       boot       gpu mask     -      revision,
  *                                                                       unless it is 1
  *   STARTED         -            -       time (ms)  pid          -      -
- *   STOP_REQUESTED  -            reason  -          -            -      -
+ *   STOP_REQUESTED  -            reason  step       compared     value  rule, rung,
+ *                                                                       threshold
+ *   RUNG            -            -       step       rung key     value  -
  *   PRIOR           trial state  -       step       -            value  x (doubles)
  *   ENDED           trial state  end     step       exit status  value  usage
  *   TRIAL_STATE     trial state  -       -          -            -      -
@@ -105,6 +107,35 @@ put_agent(const struct rec_agent *agent, struct event_row *row, struct strbuf *b
     blob_put_str(blob, agent->host);
 }
 
+/* Bits 32, 16 and 0: rule, bracket, number. */
+static uint64_t pack_rung(struct rung_key key)
+{
+    return (uint64_t)key.leaf << 32 | (uint64_t)key.bracket << 16 | key.number;
+}
+
+static struct rung_key unpack_rung(uint64_t packed)
+{
+    return (struct rung_key){ .leaf = (uint16_t)(packed >> 32),
+                              .bracket = (uint16_t)(packed >> 16),
+                              .number = (uint16_t)packed };
+}
+
+static void put_stop(const struct rec_stop_requested *stop,
+                     struct event_row *row,
+                     struct strbuf *blob)
+{
+    row->reason = (int64_t)stop->reason;
+    if (stop->verdict.rule == NULL) {
+        return;
+    }
+    row->number = (uint64_t)stop->verdict.step;
+    row->number2 = stop->verdict.compared;
+    row->value = stop->verdict.value;
+    blob_put_str(blob, stop->verdict.rule);
+    blob_put_i64(blob, stop->verdict.rung);
+    blob_put_f64s(blob, &stop->verdict.threshold, 1);
+}
+
 static void
 put_ended(const struct rec_ended *ended, struct event_row *row, struct strbuf *blob)
 {
@@ -123,6 +154,22 @@ put_ended(const struct rec_ended *ended, struct event_row *row, struct strbuf *b
     blob_put_u64(blob, ended->max_rss_bytes);
     blob_put_u64(blob, ended->points_thinned);
     blob_put_u64(blob, ended->names_refused);
+}
+
+static void put_rung(const struct rec_rung *rung, struct event_row *row)
+{
+    row->number = (uint64_t)rung->step;
+    row->number2 = pack_rung(rung->key);
+    row->value = rung->value;
+}
+
+static void
+put_prior(const struct rec_prior *prior, struct event_row *row, struct strbuf *blob)
+{
+    row->state = (int64_t)prior->state;
+    row->number = (uint64_t)prior->step;
+    row->value = prior->value;
+    blob_put_f64s(blob, prior->x, prior->x_len);
 }
 
 static void
@@ -167,16 +214,16 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
         row->flags = flag(record->as.started.resumed, EVENT_RESUMED);
         return;
     case REC_STOP_REQUESTED:
-        row->reason = (int64_t)record->as.stop_requested.reason;
+        put_stop(&record->as.stop_requested, row, blob);
+        return;
+    case REC_RUNG:
+        put_rung(&record->as.rung, row);
         return;
     case REC_ENDED:
         put_ended(&record->as.ended, row, blob);
         return;
     case REC_PRIOR:
-        row->state = (int64_t)record->as.prior.state;
-        row->number = (uint64_t)record->as.prior.step;
-        row->value = record->as.prior.value;
-        blob_put_f64s(blob, record->as.prior.x, record->as.prior.x_len);
+        put_prior(&record->as.prior, row, blob);
         return;
     case REC_TRIAL_STATE:
         row->state = (int64_t)record->as.trial_state.state;
@@ -372,6 +419,21 @@ static void get_prior(struct stmt *row,
     out->step = col_i64(row, COL_NUMBER);
 }
 
+static void
+get_stop(struct stmt *row, struct blob_reader *in, struct rec_stop_requested *out)
+{
+    out->reason = (enum stop_reason)col_u32(row, COL_REASON);
+    if (in->len == 0) {
+        return; /* no rule */
+    }
+    out->verdict.step = col_i64(row, COL_NUMBER);
+    out->verdict.compared = (uint32_t)col_u64(row, COL_NUMBER2);
+    out->verdict.value = col_f64(row, COL_VALUE);
+    out->verdict.rule = blob_get_str(in);
+    out->verdict.rung = (int32_t)blob_get_i64(in);
+    out->verdict.threshold = blob_get_f64(in);
+}
+
 static void get_ended(struct stmt *row, struct blob_reader *in, struct rec_ended *out)
 {
     uint32_t state = col_u32(row, COL_STATE);
@@ -429,8 +491,13 @@ static bool get_body(struct stmt *row,
         out->as.started.resumed = has_flag(row, EVENT_RESUMED);
         return true;
     case REC_STOP_REQUESTED:
-        out->as.stop_requested.reason = (enum stop_reason)col_u32(row, COL_REASON);
+        get_stop(row, in, &out->as.stop_requested);
         return col_u32(row, COL_REASON) < STOP_REASON_NR;
+    case REC_RUNG:
+        out->as.rung.step = col_i64(row, COL_NUMBER);
+        out->as.rung.key = unpack_rung(col_u64(row, COL_NUMBER2));
+        out->as.rung.value = col_f64(row, COL_VALUE);
+        return true;
     case REC_ENDED:
         get_ended(row, in, &out->as.ended);
         return true;

@@ -48,6 +48,7 @@ static const char *state_set_by(const struct record *record)
     case REC_STARTED:
     case REC_STOP_REQUESTED:
     case REC_PRIOR:
+    case REC_RUNG:
     case REC_POINTS:
     case REC_NOTES:
     case REC_LOG:

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "base/vec.h"
 #include "core/record.h"
 
 struct store;
@@ -90,6 +91,27 @@ enum err_code store_reader_open(const char *home,
                                 struct store_reader **out,
                                 struct err *err) MUST_USE;
 void store_reader_close(struct store_reader *reader);
+
+/* Points of one metric of one attempt, up to a step, by step and order of arrival. */
+struct curve_ref {
+    uint64_t run_key;
+    uint32_t attempt;
+    const char *metric;
+    int64_t last_step; /* INT64_MAX: all */
+};
+struct curve_points {
+    VEC(int64_t) steps;
+    VEC(double) values;
+};
+enum err_code store_curve(struct store *store,
+                          const struct curve_ref *ref,
+                          struct curve_points *out,
+                          struct err *err) MUST_USE;
+enum err_code store_reader_curve(struct store_reader *reader,
+                                 const struct curve_ref *ref,
+                                 struct curve_points *out,
+                                 struct err *err) MUST_USE;
+void curve_points_fini(struct curve_points *points);
 
 /* As store_replay, from one snapshot, also while the home is being written. */
 enum err_code store_reader_replay(struct store_reader *reader,

@@ -75,10 +75,11 @@ static const struct sampler_ops learning = {
 static const struct sampler_ops *const rig_list[] = { &counting, &learning };
 const struct sampler_registry rig_samplers = { rig_list, ARRAY_LEN(rig_list) };
 
-static struct engine *make_engine(void)
+static struct engine *make_engine(const struct rig *rig)
 {
     struct engine_config config = { .lease_ms = RIG_LEASE_MS,
                                     .samplers = &rig_samplers,
+                                    .pruners = rig->pruners,
                                     .home_id = "00000000000000000000000000000001",
                                     .next_run_key = 1 };
     return engine_create(&config);
@@ -86,8 +87,13 @@ static struct engine *make_engine(void)
 
 void rig_init(struct rig *rig)
 {
-    *rig = (struct rig){ .now_ms = 1000000, .auto_suggest = true };
-    rig->engine = make_engine();
+    rig_init_with(rig, NULL);
+}
+
+void rig_init_with(struct rig *rig, const struct pruner_registry *pruners)
+{
+    *rig = (struct rig){ .now_ms = 1000000, .auto_suggest = true, .pruners = pruners };
+    rig->engine = make_engine(rig);
     rig_step(rig, (struct event){ .kind = EV_START });
 }
 
@@ -225,7 +231,7 @@ void rig_advance(struct rig *rig, int64_t ms)
 void rig_restart(struct rig *rig)
 {
     engine_destroy(rig->engine);
-    rig->engine = make_engine();
+    rig->engine = make_engine(rig);
     for (size_t i = 0; i < rig->records.len; i++) {
         struct err err = { 0 };
         enum err_code code = engine_replay(rig->engine, rig->records.ptr[i], &err);

@@ -30,6 +30,7 @@ struct rig_sent {
 
 struct rig {
     struct engine *engine;
+    const struct pruner_registry *pruners;
     int64_t now_ms;
     bool auto_suggest;            /* true: FX_SUGGEST is answered at once */
     uint32_t points;              /* the sampler is exhausted after so many; 0: never */
@@ -44,6 +45,8 @@ struct rig {
 };
 
 void rig_init(struct rig *rig);
+/* With rules of early stopping. */
+void rig_init_with(struct rig *rig, const struct pruner_registry *pruners);
 void rig_fini(struct rig *rig);
 /* Forgets messages, suggestions and ends seen so far. */
 void rig_clear(struct rig *rig);

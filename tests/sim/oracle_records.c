@@ -607,6 +607,7 @@ void oracle_committed(struct sim *sim, const struct record *record)
         return;
     case REC_SESSION:
     case REC_PRIOR:
+    case REC_RUNG:
     case REC_NOTES:
     case REC_LOG:
     case REC_MARK:

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_stop.c – early stopping: the way of one number from a report to a stop.
+ * Owns the curves of a sweep's trials and its rungs, and builds what a rule may look
+ * at. Knows when a rule is asked. Does not know any rule, nor how an attempt is
+ * stopped.
+ *
+ *   REC_POINTS ─► curve ─► rule ─► REC_RUNG …, and REC_STOP_REQUESTED if it says stop
+ *
+ * A report may bring several steps; the rule is asked for each in turn, with the curve
+ * as it was then. Only steps behind all earlier ones count: what comes late is kept in
+ * the curve but decides nothing. */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/strbuf.h"
+#include "core/engine_internal.h"
+
+/* ---- what rules look at ---- */
+
+static bool same_metric(const struct sweep_spec *a, const struct sweep_spec *b)
+{
+    return a->stop_goal == b->stop_goal && strcmp(a->stop_metric, b->stop_metric) == 0;
+}
+
+/* The trial was made under a file with a rule that looks at what today's looks at: else
+ * its curve would begin somewhere in the middle. */
+static bool has_curve(const struct trial *trial)
+{
+    const struct sweep_spec *then = trial->revision->spec;
+    const struct sweep_spec *now = trial->sweep->spec;
+    return sweep_spec_stops(then) && sweep_spec_stops(now) && same_metric(then, now);
+}
+
+static double loss_of(const struct sweep_spec *spec, double value)
+{
+    return spec->stop_goal == GOAL_MAX ? -value : value;
+}
+
+void stopping_fini(struct stopping *stopping)
+{
+    rung_table_fini(&stopping->rungs);
+    vec_fini(&stopping->finished);
+    vec_fini(&stopping->finished_trials);
+    vec_fini(&stopping->finished_losses);
+}
+
+void stopping_rules_changed(struct stopping *stopping)
+{
+    rung_table_fini(&stopping->rungs);
+    stopping->rungs = (struct rung_table){ 0 };
+}
+
+void trial_drop_curve(struct trial *trial)
+{
+    if (trial->curve != NULL) {
+        curve_fini(trial->curve);
+        mem_free(trial->curve);
+        trial->curve = NULL;
+    }
+}
+
+/* A step said twice counts once. */
+static void add_to_curve(struct trial *trial, int64_t step, double loss)
+{
+    if (trial->curve == NULL) {
+        trial->curve = mem_alloc(sizeof *trial->curve);
+    }
+    IGNORE_ERR(!curve_add(trial->curve, step, loss), "see above");
+}
+
+/* The newest attempt begins to report: what earlier ones said counts below its first
+ * step if it went on from a checkpoint, else not at all. */
+static void renew_curve(struct trial *trial, int64_t first_step)
+{
+    trial->curve_old = false;
+    if (!trial->resumed) {
+        trial_drop_curve(trial);
+    } else if (trial->curve != NULL) {
+        curve_cut(trial->curve, first_step);
+    }
+}
+
+/* Points of an earlier attempt are of use until the newest begins, if that goes on from
+ * them. */
+void trial_add_points(struct trial *trial, bool live, const struct rec_points *points)
+{
+    const struct sweep_spec *spec = trial->sweep->spec;
+    if (!has_curve(trial) || (!live && !(trial->resumed && trial->curve_old))) {
+        return;
+    }
+    for (size_t i = 0; i < points->len; i++) {
+        if (strcmp(points->names[points->name[i]], spec->stop_metric) != 0) {
+            continue;
+        }
+        if (live && trial->curve_old) {
+            renew_curve(trial, points->step[i]);
+        }
+        add_to_curve(trial, points->step[i], loss_of(spec, points->value[i]));
+    }
+}
+
+void trial_reached_rung(struct trial *trial, const struct rec_rung *rung)
+{
+    struct rung_entry entry = { .trial = trial->number,
+                                .loss = loss_of(trial->sweep->spec, rung->value) };
+    rung_table_add(&trial->sweep->stopping.rungs, rung->key, entry);
+}
+
+/* A trial that ran to its end is what others are measured by. */
+static void keep_finished(struct trial *trial)
+{
+    struct stopping *stopping = &trial->sweep->stopping;
+    bool maximize = trial->sweep->spec->objective.goal == GOAL_MAX;
+    if (!has_curve(trial)) {
+        return;
+    }
+    if (trial->curve
+        == NULL) { /* it reported nothing, or a restart fills it in later */
+        trial->curve = mem_alloc(sizeof *trial->curve);
+    }
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
+    vec_push(&stopping->finished, trial->curve);
+    vec_push(&stopping->finished_trials, trial->number);
+    vec_push(&stopping->finished_losses, maximize ? -trial->value : trial->value);
+}
+
+void trial_end_curve(struct trial *trial)
+{
+    if (trial->state == TRIAL_FINISHED) {
+        keep_finished(trial);
+    } else {
+        trial_drop_curve(trial); /* nobody looks at it any more */
+    }
+}
+
+/* ---- asking ---- */
+
+static struct prune_view view_of(const struct trial *trial)
+{
+    const struct sweep *sweep = trial->sweep;
+    const struct stopping *stopping = &sweep->stopping;
+    return (struct prune_view){ .rules = sweep->spec->stop.rules,
+                                .rule = sweep->spec->stop.rules,
+                                .sweep = sweep->spec->name,
+                                .maximize = sweep->spec->stop_goal == GOAL_MAX,
+                                .trial = trial->number,
+                                .finished = stopping->finished.ptr,
+                                .finished_trials = stopping->finished_trials.ptr,
+                                .finished_losses = stopping->finished_losses.ptr,
+                                .finished_len = stopping->finished.len,
+                                .rungs = &stopping->rungs };
+}
+
+void trial_verdict(const struct trial *trial, size_t at, struct prune_verdict *out)
+{
+    struct curve own = *trial->curve;
+    own.len = at + 1;
+    struct prune_view view = view_of(trial);
+    view.own = &own;
+    view.newest = own.steps[at];
+    pruner_decide(&view, out);
+    if (!out->stop && isnan(own.losses[at]) && !view.rule->ops->judges_nan) {
+        out->stop = true;
+        out->rule = "diverged";
+        out->rung = -1;
+        out->value = (double)NAN;
+        out->threshold = (double)NAN;
+        out->compared = 0;
+    }
+}
+
+/* ---- the decision ---- */
+
+static void emit_rungs(struct engine *engine,
+                       const struct attempt *attempt,
+                       const struct prune_verdict *verdict,
+                       struct effects *effects)
+{
+    struct trial *trial = attempt->trial;
+    for (size_t i = 0; i < verdict->reached_len; i++) {
+        double loss = verdict->reached[i].loss;
+        struct record record = { .kind = REC_RUNG,
+                                 .key = attempt_key_of(attempt),
+                                 .run_key = trial->run_key,
+                                 .as.rung = { .key = verdict->reached[i].key,
+                                              .step = verdict->step,
+                                              .value =
+                                                  loss_of(trial->sweep->spec, loss) } };
+        engine_emit(engine, effects, &record);
+    }
+}
+
+/* "asha at rung 2: acc 0.61 at step 9 is worse than 0.72 (13 compared)" */
+static void say_why(const struct sweep *sweep,
+                    const struct rec_verdict *verdict,
+                    struct strbuf *out)
+{
+    char value[NUM_TEXT_SIZE];
+    char limit[NUM_TEXT_SIZE];
+    num_format_f64(verdict->value, value);
+    num_format_f64(verdict->threshold, limit);
+    strbuf_adds(out, verdict->rule);
+    if (verdict->rung >= 0) {
+        strbuf_addf(out, " at rung %d", verdict->rung);
+    }
+    strbuf_addf(out, ": %s %s at step %lld", sweep->spec->stop_metric, value,
+                (long long)verdict->step);
+    if (!isnan(verdict->threshold)) {
+        strbuf_addf(out, " is worse than %s", limit);
+    }
+    if (verdict->compared > 0) {
+        strbuf_addf(out, " (%u compared)", verdict->compared);
+    }
+}
+
+static void stop_by(struct engine *engine,
+                    struct attempt *attempt,
+                    const struct prune_verdict *verdict,
+                    struct effects *effects)
+{
+    const struct sweep *sweep = attempt->trial->sweep;
+    AUTO_STRBUF struct strbuf why = STRBUF_INIT(CAUSE_BYTES_MAX);
+    struct rec_verdict said = { .rule = verdict->rule,
+                                .rung = verdict->rung,
+                                .step = verdict->step,
+                                .value = loss_of(sweep->spec, verdict->value),
+                                .threshold = loss_of(sweep->spec, verdict->threshold),
+                                .compared = verdict->compared };
+    say_why(sweep, &said, &why);
+    engine_stop_pruned(engine, attempt, &said, strbuf_cstr(&why), effects);
+}
+
+void engine_judge(struct engine *engine,
+                  struct attempt *attempt,
+                  int64_t behind,
+                  struct effects *effects)
+{
+    const struct trial *trial = attempt->trial;
+    struct prune_verdict verdict;
+    if (!has_curve(trial)) {
+        return;
+    }
+    for (size_t at = 0; trial->curve != NULL && at < trial->curve->len; at++) {
+        if (attempt->stop != STOP_NONE) {
+            return;
+        }
+        if (trial->curve->steps[at] <= behind) {
+            continue;
+        }
+        trial_verdict(trial, at, &verdict);
+        emit_rungs(engine, attempt, &verdict, effects);
+        if (verdict.stop) {
+            stop_by(engine, attempt, &verdict, effects);
+        }
+    }
+}
+
+int64_t trial_last_step(const struct trial *trial)
+{
+    return !trial->curve_old && trial->curve != NULL && trial->curve->len > 0
+               ? trial->curve->steps[trial->curve->len - 1]
+               : -1;
+}
+
+/* ---- after a restart ---- */
+
+void engine_each_curve(const struct engine *engine, engine_curve_fn fn, void *ctx)
+{
+    for (size_t i = 0; i < engine->active.len; i++) {
+        const struct sweep *sweep = engine->active.ptr[i];
+        for (size_t k = 0; k < sweep->stopping.finished_trials.len; k++) {
+            const struct trial *trial =
+                sweep->trials.ptr[sweep->stopping.finished_trials.ptr[k]];
+            struct attempt_key key = { .sweep = sweep->key,
+                                       .trial = trial->number,
+                                       .attempt = trial->attempts };
+            fn(ctx, key, trial->run_key, sweep->spec->stop_metric);
+        }
+    }
+}
+
+void engine_replay_curve(struct engine *engine,
+                         struct attempt_key key,
+                         const int64_t *steps,
+                         const double *values,
+                         size_t len)
+{
+    struct trial *trial = engine_trial(engine, key);
+    if (trial == NULL || !has_curve(trial)) {
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        add_to_curve(trial, steps[i], loss_of(trial->sweep->spec, values[i]));
+    }
+}
