@@ -10,9 +10,6 @@
 #include "base/mem.h"
 #include "core/logscale.h"
 
-/* So many ranges away is far enough: keeps squares finite. */
-#define FAR 1e6
-
 struct item {
     double number;
     size_t index;
@@ -96,13 +93,7 @@ static void to_coordinates(const struct axis *axis,
     if (axis->log) {
         ops->log(n, x, x);
     }
-    double from = axis->from;
-    double shrink = axis->shrink;
-    for (size_t i = 0; i < n; i++) {
-        double u = (0.5 * x[i] - from) * shrink;
-        u = u < -FAR ? -FAR : u;
-        x[i] = u > FAR ? FAR : u;
-    }
+    ops->scale(n, axis->from, axis->shrink, x);
 }
 
 void axis_coordinates(const struct axis *axis,

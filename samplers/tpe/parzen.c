@@ -181,11 +181,11 @@ static void real_factors(struct work *work, double least, double *factor)
     const double *mean = work->mean;
     const double *sigma = work->sigma;
     uint32_t *list = work->list;
-    double reach = WHOLE * least;
+    double inside = 0.5 - WHOLE * least;
     size_t n = 0;
     for (size_t k = 0; k < parzen->len; k++) {
         list[n] = (uint32_t)k;
-        n += (sigma[k] > least) | (mean[k] < reach) | (mean[k] > 1 - reach);
+        n += (sigma[k] > least) | (fabs(mean[k] - 0.5) > inside);
     }
     size_t padded = score_pad(n);
     for (size_t i = 0; i < padded; i++) {

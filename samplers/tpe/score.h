@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 enum {
-    SCORE_LANES = 8
+    SCORE_LANES = 8,
+    SCORE_FAR = 1000000 /* ranges: far enough, and keeps squares finite */
 };
 
 /* Lengths of arrays are multiples of SCORE_LANES; so is this. */
@@ -39,6 +40,9 @@ struct score_ops {
 
     /* out[i] = ln x[i]; x below 2.3e-308 counts as that. Never NaN or infinite. */
     void (*log)(size_t n, const double *x, double *out);
+
+    /* x[i] := (x[i] / 2 - from) * shrink, but within [-SCORE_FAR, SCORE_FAR]. */
+    void (*scale)(size_t n, double from, double shrink, double *x);
 
     /* out[i] = the normal distribution function at x[i]. */
     void (*ndtr)(size_t n, const double *x, double *out);
