@@ -113,6 +113,13 @@ static void preset_search(struct sweep_spec *spec, const struct sampler_ops *ops
     spec->avoid_duplicates = space_size(spec->space) != 0 || ops->count != NULL;
 }
 
+/* What a file means that names no sampler: the one that learns, where it is known. */
+static const struct sampler_ops *preset_sampler(const struct sampler_registry *samplers)
+{
+    const struct sampler_ops *tpe = sampler_find(samplers, "tpe");
+    return tpe != NULL ? tpe : sampler_find(samplers, "random");
+}
+
 enum err_code spec_read_search(const struct spec_reader *r,
                                const struct yaml_node *node,
                                const struct sampler_registry *samplers,
@@ -120,7 +127,7 @@ enum err_code spec_read_search(const struct spec_reader *r,
 {
     /* 53 bits, so that every reader of JSON keeps it exactly. */
     spec->seed = str_hash64(str_from(spec->name)) >> 11;
-    const struct sampler_ops *ops = sampler_find(samplers, "random");
+    const struct sampler_ops *ops = preset_sampler(samplers);
     preset_search(spec, ops);
     if (node == NULL) {
         return ERR_OK;

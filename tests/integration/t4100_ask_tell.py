@@ -97,14 +97,15 @@ def ends(lab):
     equal(s.ask(), {"done": "target"})
     s.end()
     grid = "search: {sampler: grid}\n"
-    s = Study(lab, study(lab, "grid", grid, "space:\n  k: [a, b, c]\n"))
-    seen = set()
-    for number in range(3):
-        seen.add(s.ask()["params"]["k"])
-        s.send({"tell": number, "value": 1})
-    equal(seen, {"a", "b", "c"})
-    equal(s.ask(), {"done": "grid"})
-    s.end()
+    for word, more in (("grid", grid), ("space", "budget: {trials: 90}\n")):
+        s = Study(lab, study(lab, word, more, "space:\n  k: [a, b, c]\n"))
+        seen = set()
+        for number in range(3):
+            seen.add(s.ask()["params"]["k"])
+            s.send({"tell": number, "value": 1})
+        equal(seen, {"a", "b", "c"})
+        equal(s.ask(), {"done": word})
+        s.end()
 
 
 def nan_and_failures(lab):
@@ -116,16 +117,10 @@ def nan_and_failures(lab):
     s.end()
 
 
-def the_same_after_a_kill(lab):
-    path = study(lab, "again", "budget: {trials: 8}\nsearch: {seed: 5}\n")
-    plain = Study(lab, path)
-    points = []
-    for number in range(8):
-        points.append(plain.ask()["params"])
-        plain.send({"tell": number, "value": number})
-    plain.end()
+def open_trials_come_first_after_a_kill(lab):
+    path = study(lab, "open", "budget: {trials: 8}\nsearch: {sampler: random}\n")
     s = Study(lab, path, "--home", lab.home)
-    equal([s.ask()["params"] for _ in range(3)], points[:3])
+    points = [s.ask()["params"] for _ in range(3)]
     s.send({"tell": 1, "value": 1})
     s.kill()
     s = Study(lab, path, "--home", lab.home)
@@ -133,18 +128,41 @@ def the_same_after_a_kill(lab):
         equal(s.ask(), {"trial": number, "params": points[number], "attempt": 2})
     error = s.send({"tell": 1, "value": 1})[0]
     equal(list(error), ["error"], "told before the kill")
-    equal(s.ask(), {"trial": 3, "params": points[3]})
-    for number in (0, 2, 3):
-        s.send({"tell": number, "value": number})
-    for number in range(4, 8):
-        equal(s.ask()["params"], points[number])
-        s.send({"tell": number, "value": number})
+    equal(s.ask()["trial"], 3)
+    s.end()
+
+
+def the_same_after_a_kill(lab):
+    """tpe, killed with a trial open when it has learnt something."""
+    path = study(lab, "again", "budget: {trials: 18}\n"
+                 "search: {sampler: tpe, seed: 5, startup_trials: 4}\n")
+
+    def go(s, numbers):
+        found = []
+        for number in numbers:
+            answer = s.ask()
+            equal(answer["trial"], number)
+            found.append(answer["params"])
+            s.send({"tell": number, "value": answer["params"]["x"]})
+        return found
+
+    plain = Study(lab, path)
+    points = go(plain, range(18))
+    plain.end()
+    s = Study(lab, path, "--home", lab.home)
+    equal(go(s, range(9)), points[:9])
+    equal(s.ask()["params"], points[9])
+    s.kill()
+    s = Study(lab, path, "--home", lab.home)
+    equal(s.ask(), {"trial": 9, "params": points[9], "attempt": 2})
+    s.send({"tell": 9, "value": points[9]["x"]})
+    equal(go(s, range(10, 18)), points[10:])
     equal(s.ask(), {"done": "budget"})
     s.end()
     trials = lab.json("trials")
-    equal([t["state"] for t in trials], ["finished"] * 8)
+    equal([t["state"] for t in trials], ["finished"] * 18)
     equal([t["params"] for t in trials], points)
-    equal(lab.json("best")["number"], 0)
+    equal(lab.json("best")["params"], min(points, key=lambda p: p["x"]))
     s = Study(lab, path, "--home", lab.home)
     equal(s.ask(), {"done": "budget"})
     s.end()
@@ -163,5 +181,5 @@ def wrong_starts(lab):
     lab.winnow("ask-tell", lab.path("none.yaml"), status=2)
 
 
-main(a_whole_study, wrong_requests, ends, nan_and_failures, the_same_after_a_kill,
-     wrong_starts)
+main(a_whole_study, wrong_requests, ends, nan_and_failures,
+     open_trials_come_first_after_a_kill, the_same_after_a_kill, wrong_starts)

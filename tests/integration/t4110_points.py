@@ -40,4 +40,31 @@ def while_nobody_holds_it(lab):
     equal({t["state"] for t in trials}, {"finished"})
 
 
-main(live, while_nobody_holds_it)
+def imported(lab):
+    """Results of one sweep, by its name and as the file `winnow trials` prints, are what
+    another one starts from."""
+    path = lab.write("s.yaml", SWEEP)
+    lab.winnow("run", path, "-q")
+    wide = SWEEP.replace("name: s", "name: wide").replace("[0, 1000]", "[0, 100000]")
+    hold = lab.write("hold", "")
+    wide = wide.replace("echo v={n}", f"while [ -e {hold} ]; do sleep 0.02; done; echo v={{n}}")
+    coordinator, _ = lab.coordinator()
+    lab.winnow("submit", lab.write("wide.yaml", wide + "search: {sampler: tpe}\n"))
+    equal(lab.winnow("import", "wide", "--from", "s").out,
+          "wide: 3 imported, 0 outside the space, 0 without a value\n")
+    table = lab.write("trials.csv", lab.winnow("trials", "s", "-o", "csv").out
+                      + "9,finished,,7,1,a,,,\n")
+    lines = lab.write("more.jsonl", '{"params": {"n": 5, "k": "a"}, "value": 5}\n'
+                      '{"params": {"n": 5, "k": "z"}, "value": 5}\n'
+                      '{"params": {"n": 5, "k": "a"}, "value": "NaN"}\n')
+    answer = lab.json("import", "wide", table)
+    equal(answer["imported"], 3, answer)
+    result = lab.winnow("import", "wide", lines)
+    equal(result.out, "wide: 1 imported, 1 outside the space, 1 without a value\n")
+    equal("'k'" in result.err, True, result)
+    lab.fails("import", "wide", says=["--from"])
+    lab.fails("import", "s", lines, status=1, says=["finished"])
+    coordinator.end()
+
+
+main(live, while_nobody_holds_it, imported)

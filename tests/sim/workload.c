@@ -141,6 +141,15 @@ static void make_checkpoint(struct sim *sim, struct sweep_file *file, size_t num
     }
 }
 
+/* From a stream of its own too. */
+static const char *
+make_sampler(struct sim *sim, const struct sweep_file *file, size_t number)
+{
+    static const char *const names[] = { "random", "random", "qmc", "tpe" };
+    struct rng rng = sim_stream(sim, "sampler", number);
+    return file->grid ? "grid" : names[rng_below(&rng, ARRAY_LEN(names))];
+}
+
 static void file_make(struct sim *sim, struct sweep_file *file, size_t number)
 {
     static const char *const reads[] = { "last", "best", "min", "max" };
@@ -157,7 +166,7 @@ static void file_make(struct sim *sim, struct sweep_file *file, size_t number)
                             "objective: {metric: acc, goal: %s, read: %s}\n"
                             "search: {sampler: %s, seed: %d}\n",
                             file->name, rng_chance(&rng, 0.5) ? "max" : "min",
-                            reads[rng_below(&rng, 4)], file->grid ? "grid" : "random",
+                            reads[rng_below(&rng, 4)], make_sampler(sim, file, number),
                             (int)rng_between(&rng, 0, 99));
     make_budget(file, &rng);
     make_run(file, &rng);

@@ -23,7 +23,7 @@ static void defaults(void **state)
     assert_false(spec->project.copy);
     assert_int_equal(spec->objective.goal, GOAL_MIN);
     assert_int_equal(spec->objective.read, READ_LAST);
-    assert_string_equal(spec->sampler->name, "random");
+    assert_string_equal(spec->sampler->name, "tpe");
     assert_int_equal(spec->budget.trials, 10);
     assert_int_equal(spec->budget.time_ms, 0);
     assert_false(spec->budget.has_target);

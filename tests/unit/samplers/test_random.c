@@ -6,8 +6,18 @@
 #include "core/sweep_spec.h"
 #include "tests/unit/core/spec_rig.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 #include <string.h>
+
+static struct sweep_spec *random_space(const char *space, const char *more)
+{
+    bool named = strstr(more, "sampler:") != NULL;
+    char *AUTO_FREE text =
+        mem_printf("%s%s", more, named ? "" : "search: {sampler: random}\n");
+    return spec_rig_space(space, text);
+}
 
 static void suggest(const struct sweep_spec *spec, uint32_t trial, double *x)
 {
@@ -22,12 +32,11 @@ static void suggest(const struct sweep_spec *spec, uint32_t trial, double *x)
 static void other_parameters_change_nothing(void **state)
 {
     UNUSED(state);
-    struct sweep_spec *one =
-        spec_rig_space("  a: {float: [0, 1]}\n  b: [x, y, z]\n", "");
-    struct sweep_spec *more = spec_rig_space("  c: {int: [1, 100]}\n  b: [x, y, z]\n"
-                                             "  d: {float: [1, 9], scale: log}\n"
-                                             "  a: {float: [0, 1]}\n",
-                                             "");
+    struct sweep_spec *one = random_space("  a: {float: [0, 1]}\n  b: [x, y, z]\n", "");
+    struct sweep_spec *more = random_space("  c: {int: [1, 100]}\n  b: [x, y, z]\n"
+                                           "  d: {float: [1, 9], scale: log}\n"
+                                           "  a: {float: [0, 1]}\n",
+                                           "");
     for (uint32_t trial = 0; trial < 100; trial++) {
         double x[2];
         double y[4];
@@ -47,12 +56,12 @@ static void values_are_spread_evenly(void **state)
     enum {
         DRAWS = 4000
     };
-    struct sweep_spec *spec = spec_rig_space("  f: {float: [2, 4]}\n"
-                                             "  l: {float: [1e-4, 1e4], scale: log}\n"
-                                             "  s: {float: [0, 0.3], step: 0.1}\n"
-                                             "  i: {int: [0, 3]}\n"
-                                             "  k: [a, b, c, d]\n",
-                                             "");
+    struct sweep_spec *spec = random_space("  f: {float: [2, 4]}\n"
+                                           "  l: {float: [1e-4, 1e4], scale: log}\n"
+                                           "  s: {float: [0, 0.3], step: 0.1}\n"
+                                           "  i: {int: [0, 3]}\n"
+                                           "  k: [a, b, c, d]\n",
+                                           "");
     size_t seen[5][4] = { { 0 } };
     for (uint32_t trial = 0; trial < DRAWS; trial++) {
         double x[5];
@@ -75,7 +84,7 @@ static void values_are_spread_evenly(void **state)
 static void log_ints_favour_small_values(void **state)
 {
     UNUSED(state);
-    struct sweep_spec *spec = spec_rig_space("  i: {int: [1, 1000], scale: log}\n", "");
+    struct sweep_spec *spec = random_space("  i: {int: [1, 1000], scale: log}\n", "");
     size_t below = 0;
     bool lowest = false;
     for (uint32_t trial = 0; trial < 2000; trial++) {
@@ -94,10 +103,10 @@ static void log_ints_favour_small_values(void **state)
 static void draws_are_pinned(void **state)
 {
     UNUSED(state);
-    struct sweep_spec *spec = spec_rig_space("  f: {float: [0, 1]}\n"
-                                             "  l: {float: [1e-3, 1e3], scale: log}\n"
-                                             "  i: {int: [0, 1000000]}\n",
-                                             "search: {seed: 7}\n");
+    struct sweep_spec *spec = random_space("  f: {float: [0, 1]}\n"
+                                           "  l: {float: [1e-3, 1e3], scale: log}\n"
+                                           "  i: {int: [0, 1000000]}\n",
+                                           "search: {sampler: random, seed: 7}\n");
     double x[3];
     suggest(spec, 5, x);
     assert_true(x[0] == 0.07334076523230904);
@@ -110,7 +119,7 @@ static void rare_points_are_found(void **state)
 {
     UNUSED(state);
     struct sweep_spec *spec =
-        spec_rig_space("  i: {int: [1, 500]}\n", "forbid: [i != 123]\n");
+        random_space("  i: {int: [1, 500]}\n", "forbid: [i != 123]\n");
     double x = 0;
     suggest(spec, 0, &x);
     assert_true(x == 123);
@@ -120,8 +129,7 @@ static void rare_points_are_found(void **state)
 static void impossible_spaces_are_said(void **state)
 {
     UNUSED(state);
-    struct sweep_spec *spec =
-        spec_rig_space("  i: {int: [1, 5]}\n", "forbid: [i > 0]\n");
+    struct sweep_spec *spec = random_space("  i: {int: [1, 5]}\n", "forbid: [i > 0]\n");
     const struct suggest_request request = { .space = spec->space };
     uint64_t cursor = 0;
     double x = 0;
