@@ -115,7 +115,8 @@ static bool is_open_seen(const struct group *group, const double *x)
 static void make_below(struct group *group,
                        const struct model *model,
                        const struct split *split,
-                       double prior_weight)
+                       double prior_weight,
+                       void *memory)
 {
     uint32_t rows[SPLIT_BELOW_MAX];
     double weights[SPLIT_BELOW_MAX];
@@ -138,14 +139,16 @@ static void make_below(struct group *group,
                                        .weights = weights,
                                        .prior_weight = prior_weight,
                                        .finer = BELOW_FINER };
-    parzen_init(&group->below, score_best(), group->axes, group->axes_len, &from);
+    parzen_init(&group->below, score_best(), group->axes, group->axes_len, &from,
+                memory);
 }
 
 /* Open trials count as bad ones, all together as much as one. */
 static void make_above(struct group *group,
                        const struct model *model,
                        const struct split *split,
-                       double prior_weight)
+                       double prior_weight,
+                       void *memory)
 {
     const struct suggest_request *request = model->request;
     uint32_t *AUTO_FREE rows = mem_realloc_array(NULL, split->above_len, sizeof *rows);
@@ -165,10 +168,55 @@ static void make_above(struct group *group,
         from.points_len += is_open_seen(group, points[from.points_len]);
     }
     from.points_weight = 1 / (double)(from.points_len + (from.points_len == 0));
-    parzen_init(&group->above, score_best(), group->axes, group->axes_len, &from);
+    parzen_init(&group->above, score_best(), group->axes, group->axes_len, &from,
+                memory);
 }
 
 /* ---- the whole ---- */
+
+static void make_groups(struct model *model,
+                        const struct split *split,
+                        const struct model_settings *settings)
+{
+    const struct suggest_request *request = model->request;
+    size_t len = request->space->len;
+    uint64_t *AUTO_FREE class_of = mem_alloc_array(len, sizeof *class_of);
+    bool *AUTO_FREE placed = mem_alloc_array(len, sizeof *placed);
+    classes(request, split, settings, class_of);
+    for (size_t i = 0; i < len; i++) {
+        if (placed[i] || model->axes[i].kind == AXIS_FIXED) {
+            continue;
+        }
+        struct group *group = &model->groups[model->groups_len++];
+        group_members(group, model, i, class_of, placed);
+        candidates_init(&group->candidates, group->axes_len, model->candidates);
+        group->score = mem_alloc_array(model->candidates, sizeof(double));
+    }
+}
+
+static void
+make_densities(struct model *model, const struct split *split, double prior_weight)
+{
+    size_t below = split->below_len;
+    size_t above = split->above_len + model->request->open_len;
+    size_t most = below > above ? below : above;
+    size_t bytes = parzen_score_bytes(most, model->candidates);
+    for (size_t g = 0; g < model->groups_len; g++) {
+        const struct group *group = &model->groups[g];
+        bytes += parzen_bytes(group->axes, group->axes_len, below);
+        bytes += parzen_bytes(group->axes, group->axes_len, above);
+    }
+    model->memory = mem_realloc_array(NULL, bytes, 1);
+    model->work = model->memory;
+    unsigned char *at = model->memory + parzen_score_bytes(most, model->candidates);
+    for (size_t g = 0; g < model->groups_len; g++) {
+        struct group *group = &model->groups[g];
+        make_below(group, model, split, prior_weight, at);
+        at += parzen_bytes(group->axes, group->axes_len, below);
+        make_above(group, model, split, prior_weight, at);
+        at += parzen_bytes(group->axes, group->axes_len, above);
+    }
+}
 
 void model_init(struct model *model,
                 const struct suggest_request *request,
@@ -184,20 +232,8 @@ void model_init(struct model *model,
     for (size_t i = 0; i < len; i++) {
         axis_init(&model->axes[i], request->space, i);
     }
-    uint64_t *AUTO_FREE class_of = mem_alloc_array(len, sizeof *class_of);
-    bool *AUTO_FREE placed = mem_alloc_array(len, sizeof *placed);
-    classes(request, split, settings, class_of);
-    for (size_t i = 0; i < len; i++) {
-        if (placed[i] || model->axes[i].kind == AXIS_FIXED) {
-            continue;
-        }
-        struct group *group = &model->groups[model->groups_len++];
-        group_members(group, model, i, class_of, placed);
-        make_below(group, model, split, settings->prior_weight);
-        make_above(group, model, split, settings->prior_weight);
-        candidates_init(&group->candidates, group->axes_len, model->candidates);
-        group->score = mem_alloc_array(model->candidates, sizeof(double));
-    }
+    make_groups(model, split, settings);
+    make_densities(model, split, settings->prior_weight);
 }
 
 void model_fini(struct model *model)
@@ -217,6 +253,7 @@ void model_fini(struct model *model)
     mem_free(model->axes);
     mem_free(model->groups);
     mem_free(model->points);
+    mem_free(model->memory);
 }
 
 /* ---- candidates ---- */
@@ -271,8 +308,8 @@ static void draw_and_score(struct model *model)
     }
     for (size_t g = 0; g < model->groups_len; g++) {
         struct group *group = &model->groups[g];
-        parzen_score(&group->below, &group->candidates, group->score);
-        parzen_score(&group->above, &group->candidates, above);
+        parzen_score(&group->below, &group->candidates, model->work, group->score);
+        parzen_score(&group->above, &group->candidates, model->work, above);
         for (size_t i = 0; i < model->candidates; i++) {
             group->score[i] -= above[i];
         }

@@ -39,7 +39,9 @@ struct model {
     struct axis *axes;    /* one for each parameter; owned */
     struct group *groups; /* owned */
     size_t groups_len;
-    double *points; /* candidates as points of the whole space, pruned; owned */
+    double *points;        /* candidates as points of the whole space, pruned; owned */
+    unsigned char *memory; /* the densities' arrays lie here; owned */
+    void *work;            /* for parzen_score, at its beginning */
 };
 
 /* The request must outlive it; split->below has rows. */

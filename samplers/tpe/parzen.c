@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* parzen.c – kernels from observations.
- * Owns the arrays of a density, in one piece of memory. Knows weights and constants of
- * kernels. Does not know how points are drawn or scored. */
+ * Owns the columns of a density; its arrays lie in the caller's memory. Knows weights
+ * and constants of kernels. Does not know how points are drawn or scored. */
 #include "samplers/tpe/parzen.h"
 
 #include <math.h>
@@ -62,16 +62,22 @@ static size_t column_bytes(const struct axis *axis, size_t padded)
     UNREACHABLE();
 }
 
-static void take_all(struct work *work, const struct axis *const *axes, size_t axes_len)
+size_t
+parzen_bytes(const struct axis *const *axes, size_t axes_len, size_t observations)
 {
-    struct parzen *parzen = work->parzen;
-    size_t padded = parzen->padded;
+    size_t padded = score_pad(observations + 1);
     size_t bytes = 8 * round_up(padded * sizeof(double)) + LINE;
     for (size_t c = 0; c < axes_len; c++) {
         bytes += column_bytes(axes[c], padded);
     }
-    parzen->memory = mem_realloc_array(NULL, bytes, 1);
-    work->free = parzen->memory;
+    return bytes;
+}
+
+static void take_all(struct work *work, void *memory)
+{
+    struct parzen *parzen = work->parzen;
+    size_t padded = parzen->padded;
+    work->free = memory;
     work->free += LINE - (uintptr_t)work->free % LINE;
     work->mean = take(work, padded, sizeof(double));
     work->sigma = take(work, padded, sizeof(double));
@@ -319,7 +325,8 @@ void parzen_init(struct parzen *parzen,
                  const struct score_ops *ops,
                  const struct axis *const *axes,
                  size_t axes_len,
-                 const struct observations *from)
+                 const struct observations *from,
+                 void *memory)
 {
     size_t len = from->rows_len + from->points_len + 1;
     ASSERT(len < UINT32_MAX);
@@ -332,7 +339,7 @@ void parzen_init(struct parzen *parzen,
         parzen->reals += axes[c]->kind == AXIS_REAL;
     }
     struct work work = { .parzen = parzen, .from = from };
-    take_all(&work, axes, axes_len);
+    take_all(&work, memory);
     weigh(parzen, from);
     for (size_t c = 0; c < axes_len; c++) {
         if (axes[c]->kind == AXIS_REAL) {
@@ -348,7 +355,6 @@ void parzen_init(struct parzen *parzen,
 void parzen_fini(struct parzen *parzen)
 {
     mem_free(parzen->columns);
-    mem_free(parzen->memory);
 }
 
 struct kernel

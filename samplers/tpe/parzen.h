@@ -52,9 +52,8 @@ struct parzen {
     double *log_weight;     /* padded */
     struct column *columns; /* owned */
     size_t columns_len;
-    size_t reals;          /* columns of AXIS_REAL */
-    double *blocks;        /* see struct score_kernels */
-    unsigned char *memory; /* all arrays lie here; owned */
+    size_t reals;   /* columns of AXIS_REAL */
+    double *blocks; /* see struct score_kernels */
 };
 
 /* Points in columns: column c of the points begins at c * padded. */
@@ -64,13 +63,20 @@ struct candidates {
     double *u; /* coordinates of the same; owned */
 };
 
-/* axes: one for each of axes_len > 0 parameters, none AXIS_FIXED; they must outlive it.
- */
+/* Bytes that parzen_init needs for at most so many observations. */
+size_t
+parzen_bytes(const struct axis *const *axes, size_t axes_len, size_t observations);
+
+/* axes: one for each of axes_len > 0 parameters, none AXIS_FIXED. They and the memory,
+ * parzen_bytes of it for the arrays, must outlive the density. (The caller's memory, so
+ * that one piece serves a whole suggestion: many mid-sized ones are given back to the
+ * system each time, and fetching them again costs as much as the work.) */
 void parzen_init(struct parzen *parzen,
                  const struct score_ops *ops,
                  const struct axis *const *axes,
                  size_t axes_len,
-                 const struct observations *from);
+                 const struct observations *from,
+                 void *memory);
 void parzen_fini(struct parzen *parzen);
 
 /* Mean and 1 / width of kernel k of a column: AXIS_REAL or AXIS_STEPPED. */
@@ -91,10 +97,14 @@ void parzen_draw(const struct parzen *parzen,
                  struct rng *streams,
                  struct candidates *candidates);
 
+/* Bytes of work that parzen_score needs. */
+size_t parzen_score_bytes(size_t observations, size_t candidates);
+
 /* Writes ln of the density at each candidate, over its active parameters, to out (len
- * of them). The density is per unit of coordinates (axis.h). */
+ * of them). The density is per unit of coordinates (axis.h). work is overwritten. */
 void parzen_score(const struct parzen *parzen,
                   const struct candidates *candidates,
+                  void *work,
                   double *out);
 
 #endif

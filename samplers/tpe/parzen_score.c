@@ -185,20 +185,25 @@ static bool same_activity(const struct batch *batch, size_t i, size_t j)
     return true;
 }
 
+size_t parzen_score_bytes(size_t observations, size_t candidates)
+{
+    return (candidates + 3) * score_pad(observations + 1) * sizeof(double);
+}
+
 void parzen_score(const struct parzen *parzen,
                   const struct candidates *candidates,
+                  void *work,
                   double *out)
 {
+    double *matrix = work;
     size_t n = candidates->len;
     uint32_t *AUTO_FREE who = mem_alloc_array(n, sizeof *who);
     bool *AUTO_FREE done = mem_alloc_array(n, sizeof *done);
-    double *AUTO_FREE memory =
-        mem_realloc_array(NULL, (n + 3) * parzen->padded, sizeof *memory);
     struct batch batch = { .parzen = parzen,
                            .candidates = candidates,
                            .who = who,
-                           .matrix = memory,
-                           .work = memory + n * parzen->padded };
+                           .matrix = matrix,
+                           .work = matrix + n * parzen->padded };
     for (size_t i = 0; i < n; i++) {
         batch.len = 0;
         for (size_t j = i; j < n && !done[i]; j++) {

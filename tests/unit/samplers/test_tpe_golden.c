@@ -153,7 +153,8 @@ static void check_densities(const struct parzen *parzen,
         log_ranges += log_range(axis);
     }
     double *AUTO_FREE score = mem_alloc_array(len, sizeof *score);
-    parzen_score(parzen, &candidates, score);
+    void *AUTO_FREE work = mem_alloc(parzen_score_bytes(parzen->len - 1, len));
+    parzen_score(parzen, &candidates, work, score);
     for (size_t i = 0; i < len; i++) {
         check_relative(score[i] - log_ranges,
                        json_number_value(json_array_get(wanted, i)),
@@ -189,8 +190,9 @@ static void check_case(const json_t *golden, const struct score_ops *ops)
                                        .rows_len = history.len,
                                        .prior_weight = 1,
                                        .finer = 1 };
+    void *AUTO_FREE memory = mem_alloc(parzen_bytes(all, space->len, history.len));
     struct parzen parzen;
-    parzen_init(&parzen, ops, all, space->len, &from);
+    parzen_init(&parzen, ops, all, space->len, &from, memory);
     check_widths(&parzen, golden);
     check_weights(&parzen, golden);
     check_densities(&parzen, space, golden);
