@@ -9,7 +9,7 @@ import subprocess
 
 from lab import WINNOW, equal, main, wait_for
 
-SAMPLERS = ("random", "qmc", "qmc, sequence: halton", "grid")
+SAMPLERS = ("random", "qmc", "qmc, sequence: halton", "grid", "tpe")
 
 # Values are small integers, so that a shell and this file compute the same objective.
 MIXED = """space:
