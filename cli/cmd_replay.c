@@ -146,9 +146,17 @@ static const struct output_column difference_columns[] = {
     { "stored", "stored", OUTPUT_TEXT },   { "derived", "derived", OUTPUT_TEXT },
 };
 
+/* What the check asks and tells. */
+struct checking {
+    struct store_reader *reader;
+    json_t *rows;       /* differences, at most DETAILS_MAX */
+    enum err_code code; /* of reading points */
+    struct err *err;
+};
+
 static void keep_difference(void *ctx, const struct replay_difference *found)
 {
-    json_t *rows = ctx;
+    json_t *rows = ((struct checking *)ctx)->rows;
     if (json_array_size(rows) >= DETAILS_MAX) {
         return;
     }
@@ -167,6 +175,27 @@ static void keep_difference(void *ctx, const struct replay_difference *found)
     json_put_str(row, "stored", found->stored);
     json_put_str(row, "derived", found->derived);
     json_push(rows, row);
+}
+
+static void
+read_points(void *ctx, const struct replay_ask *ask, struct replay_points *out)
+{
+    struct checking *checking = ctx;
+    struct curve_points points = { 0 };
+    struct curve_ref ref = { .run_key = ask->run_key,
+                             .attempt = ask->key.attempt,
+                             .metric = ask->metric,
+                             .behind = ask->behind,
+                             .upto = ask->upto };
+    if (checking->code != ERR_OK) {
+        return;
+    }
+    checking->code = store_reader_curve(checking->reader, &ref, &points, checking->err);
+    for (size_t i = 0; i < points.steps.len; i++) {
+        vec_push(&out->steps, points.steps.ptr[i]);
+        vec_push(&out->values, points.values.ptr[i]);
+    }
+    curve_points_fini(&points);
 }
 
 static enum err_code
@@ -208,8 +237,11 @@ static void print_table(const struct replay_summary *summary,
                         struct strbuf *out)
 {
     size_t shown = json_array_size(rows);
-    strbuf_addf(out, "%llu suggestions derived again, %llu differences\n",
-                (unsigned long long)summary->derived,
+    strbuf_addf(out, "%llu suggestions", (unsigned long long)summary->derived);
+    if (summary->stops > 0) {
+        strbuf_addf(out, " and %llu stops", (unsigned long long)summary->stops);
+    }
+    strbuf_addf(out, " derived again, %llu differences\n",
                 (unsigned long long)summary->differences);
     for (size_t i = 0; i < shown; i++) {
         print_difference(json_array_get(rows, i), out);
@@ -228,6 +260,7 @@ static void print_json(const struct replay_summary *summary,
     AUTO_JSON json_t *answer = json_object();
     json_put_str(answer, "id", run_id);
     json_put_i64(answer, "derived", (int64_t)summary->derived);
+    json_put_i64(answer, "stops", (int64_t)summary->stops);
     json_put_i64(answer, "differences", (int64_t)summary->differences);
     json_put(answer, "details", json_incref(rows));
     json_emit(answer, out, true);
@@ -243,10 +276,12 @@ static enum err_code print_check(struct store_reader *reader,
                                  struct err *err)
 {
     AUTO_JSON json_t *rows = json_array();
+    struct checking checking = { .reader = reader, .rows = rows, .err = err };
     struct replay_check_config config = { .samplers = wiring_samplers(),
                                           .pruners = wiring_pruners(),
                                           .fn = keep_difference,
-                                          .ctx = rows };
+                                          .points = read_points,
+                                          .ctx = &checking };
     struct replay_summary summary = { 0 };
     memcpy(config.sweep.hex, run_id, sizeof config.sweep.hex);
     struct replay_check *check = replay_check_create(&config);
@@ -255,6 +290,7 @@ static enum err_code print_check(struct store_reader *reader,
         replay_check_finish(check, &summary);
     }
     replay_check_destroy(check);
+    code = code == ERR_OK ? checking.code : code;
     if (code != ERR_OK) {
         return code;
     }

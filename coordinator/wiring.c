@@ -62,10 +62,9 @@ feed_curve(void *ctx, struct attempt_key key, uint64_t run_key, const char *metr
 {
     struct curve_feed *feed = ctx;
     struct curve_points points = { 0 };
-    struct curve_ref ref = { .run_key = run_key,
-                             .attempt = key.attempt,
-                             .metric = metric,
-                             .last_step = INT64_MAX };
+    struct curve_ref ref = {
+        .run_key = run_key, .attempt = key.attempt, .metric = metric, .upto = INT64_MAX
+    };
     if (feed->code != ERR_OK) {
         return;
     }

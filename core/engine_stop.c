@@ -184,6 +184,7 @@ static void emit_rungs(struct engine *engine,
         struct record record = { .kind = REC_RUNG,
                                  .key = attempt_key_of(attempt),
                                  .run_key = trial->run_key,
+                                 .seq = attempt->seq,
                                  .as.rung = { .key = verdict->reached[i].key,
                                               .step = verdict->step,
                                               .value =

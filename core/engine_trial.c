@@ -379,6 +379,8 @@ static void send_stop(struct engine *engine,
 {
     struct record record =
         record_for(attempt->trial, attempt_key_of(attempt), REC_STOP_REQUESTED);
+    /* What a rule knew of the trial. */
+    record.seq = stop.reason == STOP_PRUNED ? attempt->seq : 0;
     record.cause = cause;
     record.as.stop_requested = stop;
     engine_emit(engine, effects, &record);

@@ -137,7 +137,8 @@ struct rec_started {
     bool resumed; /* its checkpoint folder held something */
 };
 
-/* Why a rule of early stopping ends a trial. */
+/* Why a rule of early stopping ends a trial. As at a rung, record.seq says which of the
+ * trial's points the rule knew. */
 struct rec_verdict {
     const char *rule; /* NULL: no rule asked for the stop */
     int32_t rung;     /* -1: the rule has none */

@@ -8,8 +8,7 @@
  * A suggestion is derived from what is stored before it, the stored cursor included, as
  * a restarted coordinator would do. So a changed point is one difference; a changed
  * cursor may show again in the point after it. What a learning sampler knew is named by
- * the number of rows stored with the trial. A pruner's decisions will be a branch of
- * check_decision.
+ * the number of rows stored with the trial. Stops are replay_stop.c's.
  */
 #include "core/replay_check.h"
 
@@ -21,6 +20,7 @@
 #include "base/num.h"
 #include "base/strbuf.h"
 #include "core/engine.h"
+#include "core/replay_stop.h"
 #include "core/sweep_spec.h"
 
 /* The engine only replays: no lease runs out. */
@@ -36,8 +36,16 @@ struct replay_check {
     uint32_t revision;             /* of the sweep's file, whose spec this is */
     uint64_t cursor;               /* stored with the trial before */
     size_t enqueued_used;          /* points of the file's list that were created */
+    struct replay_stop stop;
     struct replay_summary summary;
 };
+
+static void on_stop_difference(void *ctx, const struct replay_difference *found)
+{
+    struct replay_check *check = ctx;
+    check->summary.differences++;
+    check->config.fn(check->config.ctx, found);
+}
 
 struct replay_check *replay_check_create(const struct replay_check_config *config)
 {
@@ -49,6 +57,10 @@ struct replay_check *replay_check_create(const struct replay_check_config *confi
                                     .next_run_key = 1 };
     ASSERT(config->fn != NULL);
     check->config = *config;
+    check->stop = (struct replay_stop){ .points = config->points,
+                                        .points_ctx = config->ctx,
+                                        .fn = on_stop_difference,
+                                        .ctx = check };
     check->engine = engine_create(&engine);
     return check;
 }
@@ -59,6 +71,7 @@ void replay_check_destroy(struct replay_check *check)
         return;
     }
     engine_destroy(check->engine);
+    replay_stop_fini(&check->stop);
     mem_free(check);
 }
 
@@ -299,7 +312,11 @@ void replay_check_record(struct replay_check *check, const struct record *record
     if (!concerns(check, record)) {
         return;
     }
-    check->summary.records += record->key.sweep == check->sweep && check->sweep != 0;
+    bool own = record->key.sweep == check->sweep && check->sweep != 0;
+    check->summary.records += own;
+    if (own && !check->misfit) {
+        replay_stop_record(&check->stop, check->engine, record);
+    }
     bool fits = apply(check, record);
     if (first && fits && !check->misfit) {
         check->spec = engine_spec(check->engine, check->sweep);
@@ -317,6 +334,8 @@ void replay_check_record(struct replay_check *check, const struct record *record
 
 void replay_check_finish(struct replay_check *check, struct replay_summary *summary_out)
 {
+    replay_stop_finish(&check->stop, check->engine);
+    check->summary.stops = check->stop.derived;
     if (check->sweep == 0) {
         struct record none = { .kind = REC_SWEEP_CREATED };
         tell(check, &none,
@@ -338,6 +357,10 @@ const char *replay_subject_name(enum replay_subject subject)
         return "suggestion";
     case REPLAY_RECORD:
         return "record";
+    case REPLAY_RUNG:
+        return "rung";
+    case REPLAY_STOP:
+        return "stop";
     case REPLAY_SUBJECT_NR:
         break;
     }

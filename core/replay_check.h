@@ -5,9 +5,10 @@
  *     replay_check_create → replay_check_record* → replay_check_finish
  *
  * Every record of the home is given in order. Those of other sweeps are passed over.
- * Each suggestion is made again by the sampler from what the records before it say, and
- * must be the same bit for bit; every record must fit a fresh engine that has taken in
- * the ones before it.
+ * Each suggestion is made again by the sampler from what the records before it say,
+ * each rung and stop by the rule of early stopping from those and the trial's points;
+ * all must be the same bit for bit. Every record must fit a fresh engine that has taken
+ * in the ones before it.
  */
 #ifndef CORE_REPLAY_CHECK_H
 #define CORE_REPLAY_CHECK_H
@@ -15,7 +16,9 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "base/vec.h"
 #include "core/ids.h"
+#include "core/pruner.h"
 #include "core/record.h"
 #include "core/sampler.h"
 
@@ -24,6 +27,8 @@ enum replay_subject {
     REPLAY_CURSOR,     /* the sampler's cursor after a trial */
     REPLAY_SUGGESTION, /* nothing could be suggested where a trial is stored */
     REPLAY_RECORD,     /* a record that does not fit what came before */
+    REPLAY_RUNG,       /* a trial's entry at a rung */
+    REPLAY_STOP,       /* a rule's stop of a trial */
     REPLAY_SUBJECT_NR
 };
 
@@ -33,23 +38,45 @@ struct replay_difference {
     struct attempt_key key; /* of the record; trial 0 where it has none */
     enum record_kind kind;  /* of the record */
     const char *param;      /* REPLAY_PARAMETER: its name; else NULL */
-    const char *stored;     /* as text; REPLAY_RECORD: the kind of the record */
-    const char *derived;    /* as text; the last two: why not */
+    const char *stored;  /* as text; REPLAY_RECORD: the kind of the record; "nothing":
+                            it is missing */
+    const char *derived; /* as text; where nothing could be derived: why not */
 };
 
 typedef void (*replay_difference_fn)(void *ctx, const struct replay_difference *found);
+
+/* Points of one metric of one attempt. */
+struct replay_points {
+    VEC(int64_t) steps;
+    VEC(double) values;
+};
+
+/* Which of them: those of the entries numbered above `behind`, up to `upto`. */
+struct replay_ask {
+    struct attempt_key key;
+    uint64_t run_key;
+    const char *metric;
+    uint64_t behind, upto;
+};
+
+/* Appends them in the order in which they were reported. */
+typedef void (*replay_points_fn)(void *ctx,
+                                 const struct replay_ask *ask,
+                                 struct replay_points *out);
 
 struct replay_check_config {
     struct run_id sweep;                     /* the sweep's run id */
     const struct sampler_registry *samplers; /* borrowed until destroyed */
     const struct pruner_registry *pruners;   /* likewise */
     replay_difference_fn fn;                 /* told of each difference */
-    void *ctx;
+    replay_points_fn points; /* NULL: points come as records, where they happened */
+    void *ctx;               /* of both */
 };
 
 struct replay_summary {
     uint64_t records;     /* of the sweep */
     uint64_t derived;     /* suggestions and enqueued points compared */
+    uint64_t stops;       /* of a rule, compared */
     uint64_t differences; /* told of */
 };
 

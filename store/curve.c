@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* curve.c – the points of one metric of one attempt, by step.
+/* curve.c – the points of one metric of one attempt.
  * Owns nothing. Knows the metric table. Does not know what the curve is for. */
 #include "store/store_internal.h"
 
@@ -15,7 +15,8 @@ static enum err_code read_curve(struct db *db,
     bind_u64(row, ref->run_key);
     bind_text(row, ref->metric);
     bind_i64(row, ref->attempt);
-    bind_i64(row, ref->last_step);
+    bind_u64(row, ref->behind);
+    bind_u64(row, ref->upto);
     bool more = false;
     enum err_code code = stmt_row(row, &more, err);
     while (code == ERR_OK && more) {

@@ -92,12 +92,12 @@ enum err_code store_reader_open(const char *home,
                                 struct err *err) MUST_USE;
 void store_reader_close(struct store_reader *reader);
 
-/* Points of one metric of one attempt, up to a step, by step and order of arrival. */
+/* Points of one metric of one attempt, of a range of its entries, in their order. */
 struct curve_ref {
     uint64_t run_key;
     uint32_t attempt;
     const char *metric;
-    int64_t last_step; /* INT64_MAX: all */
+    uint64_t behind, upto; /* entries numbered above, up to; 0, INT64_MAX: all */
 };
 struct curve_points {
     VEC(int64_t) steps;

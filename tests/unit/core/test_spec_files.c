@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "base/sys/fsx.h"
 #include "core/sweep_spec.h"
+#include "pruners/registry.h"
 #include "samplers/registry.h"
 
 #include <dirent.h>
@@ -46,6 +47,7 @@ static enum err_code parse_text(const char *stem,
         .mlproject_len = mlproject->len,
         .mlproject_source = mlproject_source,
         .samplers = &sampler_registry_all,
+        .pruners = &pruner_registry_all,
     };
     return sweep_spec_parse(&input, spec_out, err);
 }
