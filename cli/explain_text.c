@@ -159,7 +159,10 @@ static void add_assigned(const json_t *event, const json_t *now, struct strbuf *
     } else if (is_true(event, "prefetched")) {
         strbuf_adds(out, " ahead of time, to begin when one of the sweep ends there");
     } else {
-        strbuf_adds(out, ", which had the most room");
+        strbuf_adds(out, ", which had room");
+    }
+    if (int_at(event, "revision") > 1) {
+        strbuf_addf(out, "; revision %lld of the file", int_at(event, "revision"));
     }
 }
 
@@ -176,6 +179,24 @@ static void add_created(const json_t *event, const json_t *now, struct strbuf *o
     }
 }
 
+static void add_rung(const json_t *event, struct strbuf *out)
+{
+    strbuf_addf(out, "reached rung %lld", int_at(event, "rung"));
+    if (int_at(event, "bracket") > 0) {
+        strbuf_addf(out, " of bracket %lld", int_at(event, "bracket"));
+    }
+    strbuf_addf(out, " at step %lld with ", int_at(event, "step"));
+    output_cell(at(event, "value"), out);
+}
+
+static void add_trial_state(const json_t *event, struct strbuf *out)
+{
+    bool queued = text_is(event, "state", "queued");
+    strbuf_adds(out, queued ? "queued again" : text_at(event, "state"));
+    strbuf_adds(out, queued && is_true(event, "by_user") ? " by `winnow retry`" : "");
+    add_cause(event, out);
+}
+
 /* One event behind its time. */
 static void add_event(const json_t *event, const json_t *now, struct strbuf *out)
 {
@@ -189,7 +210,13 @@ static void add_event(const json_t *event, const json_t *now, struct strbuf *out
     } else if (text_is(event, "kind", "ENDED")) {
         add_ended(event, out);
     } else if (text_is(event, "kind", "STARTED")) {
-        strbuf_adds(out, "runs");
+        strbuf_adds(out,
+                    is_true(event, "resumed") ? "runs, from its checkpoint" : "runs");
+        add_cause(event, out);
+    } else if (text_is(event, "kind", "RUNG")) {
+        add_rung(event, out);
+    } else if (text_is(event, "kind", "TRIAL_STATE")) {
+        add_trial_state(event, out);
     } else if (text_is(event, "kind", "SWEEP_CREATED")) {
         strbuf_adds(out, "submitted");
     } else if (text_is(event, "kind", "PRIOR")) {
@@ -269,6 +296,35 @@ static void add_retries(const json_t *trial, struct strbuf *out)
     }
 }
 
+/* What edits and users made of it. */
+static void add_marks(const json_t *now, struct strbuf *out)
+{
+    const json_t *trial = at(now, "trial");
+    long long revision = int_at(at(trial, "attempt"), "revision");
+    long long newest = int_at(at(now, "sweep"), "revision");
+    if (is_true(trial, "by_user")) {
+        add_label("asked for", out);
+        strbuf_adds(out, "by a user, so it runs whatever the budgets\n");
+    }
+    if (revision > 0 && revision < newest) {
+        add_label("file", out);
+        strbuf_addf(out, "runs with revision %lld, the newest is %lld\n", revision,
+                    newest);
+    }
+    if (at(trial, "outside_since") != NULL) {
+        add_label("space", out);
+        strbuf_addf(out,
+                    "its point is outside since revision %lld: it is not tried again\n",
+                    int_at(trial, "outside_since"));
+    }
+    if (at(trial, "checkpoint_agent") != NULL) {
+        add_label("files", out);
+        strbuf_adds(out, "its checkpoint is at agent '");
+        output_clean(text_at(trial, "checkpoint_agent"), out);
+        strbuf_adds(out, "'\n");
+    }
+}
+
 static void add_trial(const json_t *found, struct strbuf *out)
 {
     const json_t *now = at(found, "now");
@@ -286,6 +342,7 @@ static void add_trial(const json_t *found, struct strbuf *out)
         strbuf_adds(out, " left, renewed by each word of its agent\n");
     }
     add_retries(trial, out);
+    add_marks(now, out);
 }
 
 /* ---- a sweep ---- */
@@ -364,6 +421,27 @@ static void add_rate(const json_t *sweep, struct strbuf *out)
     }
 }
 
+static void add_aside(const json_t *agent, struct strbuf *out)
+{
+    if (!is_true(agent, "aside")) {
+        return;
+    }
+    long long left_ms = int_at(agent, "probe_left_ms");
+    add_label("", out);
+    strbuf_adds(out, "  set aside: ");
+    output_clean(text_at(agent, "aside_cause"), out);
+    strbuf_adds(out, "\n");
+    add_label("", out);
+    strbuf_adds(out, "  gets one attempt ");
+    if (left_ms > 0) {
+        strbuf_adds(out, "in ");
+        add_span(left_ms, out);
+    } else {
+        strbuf_adds(out, "at a time");
+    }
+    strbuf_adds(out, ", is in use again when one ends well\n");
+}
+
 static void add_agents(const json_t *agents, struct strbuf *out)
 {
     for (size_t i = 0; i < json_array_size(agents); i++) {
@@ -373,9 +451,8 @@ static void add_agents(const json_t *agents, struct strbuf *out)
         strbuf_addf(out, ": %lld of %lld slots taken, %lld by this sweep%s\n",
                     int_at(agent, "used_slots"), int_at(agent, "slots"),
                     int_at(agent, "of_sweep"),
-                    is_true(agent, "leaving") ? "; shutting down"
-                    : is_true(agent, "aside") ? "; set aside, all failed there"
-                                              : "");
+                    is_true(agent, "leaving") ? "; shutting down" : "");
+        add_aside(agent, out);
     }
 }
 
@@ -384,6 +461,10 @@ static void add_sweep(const json_t *found, struct strbuf *out)
     const json_t *now = at(found, "now");
     const json_t *sweep = at(now, "sweep");
     add_counts(sweep, out);
+    if (int_at(sweep, "revision") > 1) {
+        add_label("file", out);
+        strbuf_addf(out, "revision %lld\n", int_at(sweep, "revision"));
+    }
     add_budget(at(sweep, "budget"), out);
     add_failures(at(sweep, "failures"), out);
     add_rate(sweep, out);

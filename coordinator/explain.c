@@ -78,6 +78,7 @@ static json_t *sweep_json(const struct explanation *found)
     json_put(object, "trials", counts_json(summary));
     json_put_i64(object, "queue_length", (int64_t)found->queue_len);
     json_put_i64(object, "prefetched", found->prefetched);
+    json_put_i64(object, "revision", found->revision);
     if (summary->has_best) {
         json_put_f64(object, "best", summary->best_value);
         json_put_i64(object, "best_trial", summary->best_trial);
@@ -99,7 +100,10 @@ static json_t *attempt_json(const struct explain_attempt *attempt)
     if (attempt->host != NULL) {
         json_put_str(object, "host", attempt->host);
     }
+    json_put_i64(object, "revision", attempt->revision);
     json_put_bool(object, "started", attempt->started);
+    json_put_bool(object, "resumed", attempt->resumed);
+    json_put_bool(object, "fresh", attempt->fresh);
     json_put_bool(object, "suspect", attempt->suspect);
     json_put_bool(object, "prefetched", attempt->prefetch);
     json_put_bool(object, "connected", attempt->connected);
@@ -119,6 +123,13 @@ static json_t *trial_json(const struct explain_trial *trial)
     json_put_str(object, "state", trial_state_name(trial->state));
     if (trial->queue_place > 0) {
         json_put_i64(object, "queue_place", (int64_t)trial->queue_place);
+    }
+    json_put_bool(object, "by_user", trial->asked);
+    if (trial->outside != 0) {
+        json_put_i64(object, "outside_since", trial->outside);
+    }
+    if (trial->holder != NULL) {
+        json_put_str(object, "checkpoint_agent", trial->holder);
     }
     if (trial->attempt.number > 0) {
         json_put(object, "attempt", attempt_json(&trial->attempt));
@@ -152,6 +163,12 @@ static json_t *agent_json(const struct explain_agent *agent)
     json_put_i64(object, "used_gpus", agent->used_gpus);
     json_put_bool(object, "leaving", agent->leaving);
     json_put_bool(object, "aside", agent->aside);
+    if (agent->aside) {
+        json_put_i64(object, "probe_left_ms", agent->probe_left_ms);
+    }
+    if (agent->aside_cause != NULL) {
+        json_put_str(object, "aside_cause", agent->aside_cause);
+    }
     return object;
 }
 

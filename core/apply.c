@@ -374,7 +374,7 @@ apply_agent_state(struct engine *engine, const struct record *record, struct err
     if (agent == NULL) {
         return err_set(err, ERR_CORRUPT, "no agent with key %u", said->agent);
     }
-    agent_set_aside(engine, agent, said->aside, record->time);
+    agent_set_aside(engine, agent, said->aside, record->cause, record->time);
     return ERR_OK;
 }
 

@@ -45,6 +45,7 @@ static void agent_destroy(struct agent *agent)
 {
     mem_free(agent->id);
     mem_free(agent->host);
+    mem_free(agent->aside_cause);
     map_u64_fini(&agent->sweeps_sent);
     vec_fini(&agent->strikes);
     mem_free(agent);

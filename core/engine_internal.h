@@ -23,8 +23,11 @@ struct agent;
 struct sweep;
 struct trial;
 
-/* Cause of a sweep's end when its sampler has no more points. */
-#define SWEEP_CAUSE_TRIED "every point tried"
+/* Causes of a sweep's end. */
+#define SWEEP_CAUSE_TRIED  "every point tried"
+#define SWEEP_CAUSE_TARGET "target reached"
+#define SWEEP_CAUSE_TIME   "time budget used up"
+#define SWEEP_CAUSE_TRIALS "trial budget used up"
 
 /* One version of a sweep's file; all are kept, numbered from 1. Once made only
  * `runs_as` changes. */
@@ -212,6 +215,7 @@ struct agent {
     struct list attempts;          /* live attempts given to it, also suspect ones */
     VEC(struct strike) strikes;    /* its newest attempts, all failed; oldest first */
     bool aside;                    /* gets nothing that others can run */
+    char *aside_cause;             /* what told against it; NULL: nothing */
     int64_t aside_ms;              /* wall clock: when its rest began */
     struct list_node watched_node; /* in engine.watched */
     /* not recorded: */
@@ -329,6 +333,7 @@ void strikes_forget(struct engine *engine, struct agent *agent);
 void agent_set_aside(struct engine *engine,
                      struct agent *agent,
                      bool aside,
+                     const char *cause,
                      struct wall time);
 /* Its newest attempts failed, STRIKES_OUT of them or more, or it is aside. */
 bool agent_is_struck(const struct agent *agent);
@@ -556,6 +561,14 @@ uint64_t sweep_wants(const struct engine *engine, const struct sweep *sweep);
 bool sweep_may_run(const struct engine *engine, const struct sweep *sweep);
 /* Less than run.parallel attempts hold a slot. */
 bool sweep_below_parallel(const struct sweep *sweep);
+/* Queued trials can be more than the budget has left only after it was lowered. */
+bool trial_is_in_budget(const struct trial *trial);
+/* The agent that has the trial's checkpoint; NULL: none, or every agent sees it. */
+struct agent *trial_holder(const struct trial *trial);
+/* What the next attempt of the sweep needs: the head of its queue. Nothing that needs
+ * something else is given out before. */
+const struct resources *sweep_next_needs(const struct sweep *sweep);
+bool same_needs(const struct resources *a, const struct resources *b);
 /* Devices in a mask. */
 uint32_t gpus_in(uint64_t mask);
 /* Attempts of the sweep that the agent could begin now. */

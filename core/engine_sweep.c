@@ -109,11 +109,11 @@ bool sweep_is_used_up(const struct engine *engine,
     uint32_t done = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED];
     *why_out = NULL;
     if (target_reached(sweep)) {
-        *why_out = "target reached";
+        *why_out = SWEEP_CAUSE_TARGET;
     } else if (time_used_up(engine, sweep)) {
-        *why_out = "time budget used up";
+        *why_out = SWEEP_CAUSE_TIME;
     } else if (budget->trials > 0 && done >= budget->trials) {
-        *why_out = "trial budget used up";
+        *why_out = SWEEP_CAUSE_TRIALS;
     }
     return *why_out != NULL;
 }

@@ -130,21 +130,44 @@ static bool why_preparing(const struct asking *ask)
     return true;
 }
 
+/* How a live attempt of a sweep with checkpoints began. */
+static const char *start_of(const struct trial *trial)
+{
+    if (trial->resumed) {
+        return ", from its checkpoint";
+    }
+    return trial->live->fresh ? ", anew: the agent that has its checkpoint was not free"
+                              : "";
+}
+
 static bool why_running(const struct asking *ask)
 {
     const struct attempt *attempt = ask->trial->live;
     because(ask, EXPLAIN_RUNNING,
-            mem_printf("attempt %u runs at agent '%s'", attempt->number,
-                       attempt->agent->id),
+            mem_printf("attempt %u runs at agent '%s'%s", attempt->number,
+                       attempt->agent->id, start_of(ask->trial)),
             NULL);
     return true;
 }
 
 /* ---- of trials that ended ---- */
 
+/* The command that lets it run again, behind the edit without which it would come to
+ * the same end. */
 static char *retry_command(const struct asking *ask)
 {
-    return mem_printf("winnow retry %s %u", ask->name, ask->trial->number);
+    const struct trial *trial = ask->trial;
+    const char *edit = NULL;
+    if (trial->outside != 0) {
+        edit = ", so that the space allows its point";
+    } else if (trial->state == TRIAL_FAILED && trial->last_end == END_TIMEOUT) {
+        edit = " --set run.time_limit=DURATION";
+    } else if (trial->state == TRIAL_FAILED && trial->last_end == END_OOM) {
+        edit = " --set run.resources.memory=SIZE";
+    }
+    return edit == NULL ? mem_printf("winnow retry %s %u", ask->name, trial->number)
+                        : mem_printf("winnow edit %s%s; then winnow retry %s %u",
+                                     ask->name, edit, ask->name, trial->number);
 }
 
 /* The limit of run.retry that the end of its last attempt counts against. */
@@ -188,15 +211,15 @@ static bool why_not_retried(const struct asking *ask)
 /* ---- which to look for ---- */
 
 static const why_fn sweep_whys[] = {
-    why_over,          why_paused,   why_ask_tell,    why_no_coordinator, why_disk_full,
-    why_shutting_down, why_back_off, why_under_way,   why_no_agent,       why_resources,
-    why_sampler,       why_parallel, why_agents_full, why_working,
+    why_over,          why_paused,   why_ask_tell,  why_no_coordinator, why_disk_full,
+    why_shutting_down, why_back_off, why_under_way, why_budget,         why_no_agent,
+    why_resources,     why_sampler,  why_parallel,  why_agents_full,    why_working,
 };
 
 static const why_fn queued_whys[] = {
     why_suspect,   why_over,          why_paused,     why_ask_tell, why_no_coordinator,
-    why_disk_full, why_shutting_down, why_back_off,   why_no_agent, why_resources,
-    why_parallel,  why_agents_full,   why_checkpoint,
+    why_disk_full, why_shutting_down, why_back_off,   why_budget,   why_no_agent,
+    why_resources, why_behind,        why_checkpoint, why_parallel, why_agents_full,
 };
 
 static const why_fn running_whys[] = {
@@ -272,7 +295,12 @@ static void list_agents(const struct asking *ask)
             .of_sweep = slots_of_sweep(agent, ask->sweep),
             .leaving = agent->leaving,
             .aside = agent->aside,
+            .aside_cause = agent->aside_cause,
         };
+        if (agent->aside) {
+            int64_t left_ms = mono_until_ms(agent->probe_at, ask->engine->now);
+            row.probe_left_ms = left_ms > 0 ? left_ms : 0;
+        }
         vec_push(&ask->out->agents, row);
     }
 }
@@ -289,6 +317,7 @@ static void describe_sweep(const struct asking *ask)
             sweep->elapsed_ms + ask->engine->last.ms - sweep->running_since_ms;
     }
     out->spec = sweep->spec;
+    out->revision = sweep_newest(sweep)->number;
     out->queue_len = sweep->counts[TRIAL_QUEUED];
     out->prefetched = sweep->live - sweep->occupying;
     out->failed = sweep->failed_since;
@@ -315,7 +344,10 @@ static void describe_attempt(const struct asking *ask,
     *out = (struct explain_attempt){ .number = attempt->number,
                                      .agent = agent->id,
                                      .host = agent->host,
+                                     .revision = attempt->revision->number,
                                      .started = attempt->started,
+                                     .resumed = attempt->trial->resumed,
+                                     .fresh = attempt->fresh,
                                      .suspect = attempt->suspect,
                                      .prefetch = attempt->prefetch,
                                      .connected = agent->peer != 0,
@@ -353,8 +385,12 @@ static void describe_trial(const struct asking *ask)
     struct explain_trial *out = &ask->out->trial;
     out->number = trial->number;
     out->state = trial->state;
+    out->asked = trial->retried;
+    out->outside = trial->outside;
     if (trial->state == TRIAL_QUEUED) {
+        const struct agent *holder = trial_holder(trial);
         out->queue_place = queue_place(trial);
+        out->holder = holder != NULL ? holder->id : NULL;
     }
     if (trial->live != NULL) {
         describe_attempt(ask, trial->live, &out->attempt);

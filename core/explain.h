@@ -29,8 +29,11 @@
     X(SHUTTING_DOWN, "shutting_down")                                                  \
     X(NO_AGENT, "no_agent")       /* none is connected, or all are leaving */          \
     X(RESOURCES, "resources")     /* no connected agent can ever give them */          \
+    X(BUDGET, "budget")           /* the rest of a budget that was lowered is taken */ \
+    X(BEHIND, "behind")           /* the head of the queue needs other room */         \
     X(PARALLEL, "parallel")       /* run.parallel is reached */                        \
     X(AGENTS_FULL, "agents_full") /* all that could are at work */                     \
+    X(ASIDE, "aside")             /* who could is set aside: all failed there */       \
     X(OTHER_SWEEP, "other_sweep") /* the next free slot goes to another sweep */       \
     X(SUSPECT, "suspect")         /* queued again, its attempt may still come back */  \
     X(CHECKPOINT, "checkpoint")   /* waits for the agent that has its checkpoint */    \
@@ -77,7 +80,9 @@ struct explain_agent {
     uint32_t gpus, used_gpus;
     uint32_t of_sweep; /* slots that this sweep holds there */
     bool leaving;
-    bool aside; /* everything failed there, see engine_aside.c */
+    bool aside;              /* everything failed there, see engine_aside.c … */
+    const char *aside_cause; /* … what tells against it; NULL: none; borrowed */
+    int64_t probe_left_ms;   /* … until it may get one attempt */
 };
 
 /* The live attempt of a trial. */
@@ -85,7 +90,10 @@ struct explain_attempt {
     uint32_t number;   /* 0: none is live */
     const char *agent; /* borrowed from the engine */
     const char *host;
+    uint32_t revision; /* of the sweep's file */
     bool started, suspect, prefetch;
+    bool resumed; /* it went on from a checkpoint */
+    bool fresh;   /* it began with an empty checkpoint folder */
     bool connected;
     bool leased;           /* lease_left_ms is known */
     int64_t lease_left_ms; /* until silence of its agent queues the trial again */
@@ -96,6 +104,9 @@ struct explain_trial {
     uint32_t number;
     enum trial_state state;
     uint64_t queue_place; /* from 1; 0: not queued, or its back-off is not over */
+    bool asked;           /* a user retried or enqueued it: budgets do not hold it */
+    uint32_t outside;   /* its point is outside the space since this revision; 0: no */
+    const char *holder; /* queued: the agent that has its checkpoint; NULL: none */
     struct explain_attempt attempt;
     struct explain_retry retries[EXPLAIN_RETRIES_MAX];
     size_t retries_len;
@@ -106,6 +117,7 @@ struct explanation {
     bool live;                  /* a coordinator runs: connections are known */
     struct sweep_summary sweep; /* elapsed_ms: as far as is known */
     const struct sweep_spec *spec;
+    uint32_t revision;      /* of its file, the newest */
     uint64_t queue_len;     /* queued trials of the sweep */
     uint32_t prefetched;    /* attempts that wait at agents */
     uint32_t failed, ended; /* trials since it was last set running, for the breaker */

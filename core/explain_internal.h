@@ -34,6 +34,11 @@ void because(const struct asking *ask,
 /* An agent that may be given work to run. */
 bool agent_is_usable(const struct agent *agent);
 
+static inline const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 /* ---- explain_wait.c: of sweeps and of trials that wait ---- */
 
 bool why_over(const struct asking *ask);
@@ -44,10 +49,15 @@ bool why_disk_full(const struct asking *ask);
 bool why_shutting_down(const struct asking *ask);
 bool why_back_off(const struct asking *ask);
 bool why_under_way(const struct asking *ask);
+bool why_budget(const struct asking *ask);
+
+/* ---- explain_room.c: the same, of agents ---- */
+
 bool why_no_agent(const struct asking *ask);
 bool why_resources(const struct asking *ask);
+bool why_behind(const struct asking *ask); /* of trials only */
 bool why_parallel(const struct asking *ask);
 bool why_agents_full(const struct asking *ask);
-bool why_checkpoint(const struct asking *ask);
+bool why_checkpoint(const struct asking *ask); /* of trials only */
 
 #endif

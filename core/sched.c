@@ -88,15 +88,14 @@ static struct trial *queue_head(const struct sweep *sweep)
     return container_of(node, struct trial, queue_node);
 }
 
-/* What the next attempt of the sweep needs. */
-static const struct resources *next_needs(const struct sweep *sweep)
+const struct resources *sweep_next_needs(const struct sweep *sweep)
 {
     return list_is_empty(&sweep->queue)
                ? &sweep->spec->run.resources
                : &queue_head(sweep)->revision->runs_as->spec->run.resources;
 }
 
-static bool same_needs(const struct resources *a, const struct resources *b)
+bool same_needs(const struct resources *a, const struct resources *b)
 {
     return a->cpus == b->cpus && a->gpus == b->gpus
            && a->memory_bytes == b->memory_bytes;
@@ -106,7 +105,7 @@ uint64_t agent_room(const struct engine *engine,
                     const struct agent *agent,
                     const struct sweep *sweep)
 {
-    const struct resources *need = next_needs(sweep);
+    const struct resources *need = sweep_next_needs(sweep);
     if (agent->only_sweep != 0) {
         return agent->only_sweep == sweep->key && agent->peer != 0 ? agent->wanted : 0;
     }
@@ -258,8 +257,7 @@ static void give_up(struct engine *engine, struct trial *trial, struct effects *
     engine_check_failures(engine, trial->sweep, effects);
 }
 
-/* The agent that has the trial's checkpoint; NULL: none, or every agent sees it. */
-static struct agent *trial_holder(const struct trial *trial)
+struct agent *trial_holder(const struct trial *trial)
 {
     bool local = trial->sweep->spec->run.checkpoint == CHECKPOINT_LOCAL;
     return local && trial->joined != NULL ? trial->joined->holder : NULL;
@@ -315,9 +313,9 @@ static void assign(struct engine *engine,
     engine_send_assign(trial->live, effects);
 }
 
-/* Queued trials can be more than the budget has left only after it was lowered. */
-static bool is_in_budget(const struct sweep *sweep, const struct trial *trial)
+bool trial_is_in_budget(const struct trial *trial)
 {
+    const struct sweep *sweep = trial->sweep;
     uint32_t budget = sweep->spec->budget.trials;
     uint32_t begun = sweep->counts[TRIAL_FINISHED] + sweep->counts[TRIAL_PRUNED]
                      + sweep->counts[TRIAL_RUNNING];
@@ -327,9 +325,9 @@ static bool is_in_budget(const struct sweep *sweep, const struct trial *trial)
 /* Room was looked for as the head of the queue needs it. */
 static bool is_next(const struct sweep *sweep, const struct trial *trial)
 {
-    return is_in_budget(sweep, trial)
+    return trial_is_in_budget(trial)
            && same_needs(&trial->revision->runs_as->spec->run.resources,
-                         next_needs(sweep));
+                         sweep_next_needs(sweep));
 }
 
 /* True when it need not wait (any more) for the agent that has its checkpoint. */
@@ -454,7 +452,7 @@ static uint32_t prefetch_room(const struct agent *agent, const struct sweep *swe
 {
     uint32_t running = 0;
     uint32_t waiting = 0;
-    const struct resources *need = next_needs(sweep);
+    const struct resources *need = sweep_next_needs(sweep);
     LIST_FOREACH (node, &agent->attempts) {
         const struct attempt *attempt = container_of(node, struct attempt, agent_node);
         if (attempt->trial->sweep == sweep && !attempt->suspect) {
@@ -480,11 +478,11 @@ fill_prefetch(struct engine *engine, struct sweep *sweep, struct effects *effect
             continue;
         }
         uint32_t room = prefetch_room(agent, sweep);
-        const struct resources *need = next_needs(sweep);
+        const struct resources *need = sweep_next_needs(sweep);
         /* A trial that is given up instead may have paused the sweep. */
         for (; room > 0 && sweep_may_run(engine, sweep); room--) {
             struct trial *trial = queue_first_for(engine, sweep, agent);
-            if (trial == NULL || !same_needs(next_needs(sweep), need)) {
+            if (trial == NULL || !same_needs(sweep_next_needs(sweep), need)) {
                 break;
             }
             assign(engine, trial, agent, true, effects);

@@ -105,15 +105,20 @@ void strikes_forget(struct engine *engine, struct agent *agent)
 {
     vec_reset(&agent->strikes);
     agent->aside = false;
+    mem_free(agent->aside_cause);
+    agent->aside_cause = NULL;
     watch(engine, agent);
 }
 
 void agent_set_aside(struct engine *engine,
                      struct agent *agent,
                      bool aside,
+                     const char *cause,
                      struct wall time)
 {
     agent->aside = aside;
+    mem_free(agent->aside_cause);
+    agent->aside_cause = aside && cause != NULL ? mem_strdup(cause) : NULL;
     agent->aside_ms = time.ms;
     agent_rest(engine, agent);
     watch(engine, agent);

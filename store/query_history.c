@@ -6,6 +6,7 @@
  */
 #include "store/reader.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -75,6 +76,42 @@ static void put_ended(json_t *event, const struct rec_ended *ended)
     }
 }
 
+/* The rule of early stopping that asked for it, if one did. */
+static void put_verdict(json_t *event, const struct rec_verdict *verdict)
+{
+    if (verdict->rule == NULL) {
+        return;
+    }
+    json_put_str(event, "rule", verdict->rule);
+    if (verdict->rung >= 0) {
+        json_put_i64(event, "rung", verdict->rung);
+    }
+    json_put_i64(event, "step", verdict->step);
+    json_put_f64(event, "value", verdict->value);
+    if (!isnan(verdict->threshold)) {
+        json_put_f64(event, "threshold", verdict->threshold);
+    }
+    json_put_i64(event, "compared", verdict->compared);
+}
+
+static void put_rung(json_t *event, const struct rec_rung *rung)
+{
+    json_put_i64(event, "rung", rung->key.number);
+    json_put_i64(event, "bracket", rung->key.bracket);
+    json_put_i64(event, "step", rung->step);
+    json_put_f64(event, "value", rung->value);
+}
+
+static void
+put_assigned(json_t *event, struct stmt *row, const struct rec_assigned *assigned)
+{
+    put_col_text(event, "agent", row, COL_AGENT_NAME);
+    put_col_text(event, "host", row, COL_AGENT_HOST);
+    json_put_bool(event, "prefetched", assigned->prefetch);
+    json_put_bool(event, "fresh", assigned->fresh);
+    json_put_i64(event, "revision", assigned->revision);
+}
+
 /* What only this kind of event says. */
 static void put_details(json_t *event, struct stmt *row, const struct record *record)
 {
@@ -82,12 +119,17 @@ static void put_details(json_t *event, struct stmt *row, const struct record *re
         json_put_bool(event, "enqueued", record->as.trial_created.enqueued);
         json_put_bool(event, "by_user", record->as.trial_created.by_user);
     } else if (record->kind == REC_ASSIGNED) {
-        put_col_text(event, "agent", row, COL_AGENT_NAME);
-        put_col_text(event, "host", row, COL_AGENT_HOST);
-        json_put_bool(event, "prefetched", record->as.assigned.prefetch);
+        put_assigned(event, row, &record->as.assigned);
+    } else if (record->kind == REC_STARTED) {
+        json_put_bool(event, "resumed", record->as.started.resumed);
     } else if (record->kind == REC_STOP_REQUESTED) {
         json_put_str(event, "stop_reason",
                      stop_reason_name(record->as.stop_requested.reason));
+        put_verdict(event, &record->as.stop_requested.verdict);
+    } else if (record->kind == REC_RUNG) {
+        put_rung(event, &record->as.rung);
+    } else if (record->kind == REC_TRIAL_STATE) {
+        json_put_bool(event, "by_user", record->as.trial_state.by_user);
     } else if (record->kind == REC_SWEEP_EDITED) {
         json_put_i64(event, "revision", record->as.sweep_edited.revision);
     } else if (record->kind == REC_SWEEP_STATE) {

@@ -8,69 +8,17 @@
 
 #include "tests/lib/engine_rig.h"
 #include "tests/lib/test.h"
+#include "tests/unit/core/explain_rig.h"
 
 #define HEAD                                                                           \
     "sweep: 1\ncommand: 'true {n}'\nobjective: {metric: acc, goal: max}\n"             \
     "space:\n  n: {int: [0, 100000]}\n"
 #define SWEEP HEAD "name: s\nbudget: {trials: 100}\n"
 
-#define OF_SWEEP (-1)
-
 static struct attempt_key key(uint32_t sweep, uint32_t trial, uint32_t attempt)
 {
     return (struct attempt_key){ sweep, trial, attempt };
 }
-
-static void explain(const struct engine *engine,
-                    const char *ref,
-                    int trial,
-                    struct explanation *out)
-{
-    uint32_t number = (uint32_t)trial;
-    struct err err = { 0 };
-    assert_ok(
-        engine_explain(engine, ref, trial == OF_SWEEP ? NULL : &number, out, &err),
-        &err);
-}
-
-/* What a reason says has to hold these pieces; NULL: no change is told. */
-struct expected {
-    enum explain_code code;
-    const char *text;
-    const char *change;
-};
-
-static void expect_in(const struct engine *engine,
-                      const char *ref,
-                      int trial,
-                      const struct expected *expected,
-                      size_t len)
-{
-    struct explanation found;
-    explain(engine, ref, trial, &found);
-    assert_int_equal(found.reasons.len, len);
-    for (size_t i = 0; i < len; i++) {
-        const struct explain_reason *reason = &found.reasons.ptr[i];
-        if (reason->code != expected[i].code
-            || strstr(reason->text, expected[i].text) == NULL) {
-            fail_msg("reason %zu is %s: %s", i, explain_code_name(reason->code),
-                     reason->text);
-        }
-        if (expected[i].change == NULL) {
-            assert_null(reason->change);
-        } else if (reason->change == NULL
-                   || strstr(reason->change, expected[i].change) == NULL) {
-            fail_msg("change of '%s' is '%s'", reason->text,
-                     reason->change != NULL ? reason->change : "NULL");
-        }
-    }
-    explanation_fini(&found);
-}
-
-/* The reasons, in order and no others. */
-#define EXPECT(rig, ref, trial, ...)                                                   \
-    expect_in((rig)->engine, (ref), (trial), (const struct expected[]){ __VA_ARGS__ }, \
-              ARRAY_LEN(((const struct expected[]){ __VA_ARGS__ })))
 
 static void test_no_agent(void **state)
 {
@@ -172,14 +120,15 @@ static void test_over(void **state)
     rig_started(&rig, 1, key(1, 0, 1), 1);
     rig_advance(&rig, 10000);
     EXPECT(&rig, "s", OF_SWEEP,
-           { EXPLAIN_OVER, "time budget used up; 2 attempts to end", NULL });
+           { EXPLAIN_OVER, "time budget used up; 2 attempts to end",
+             "winnow edit s --set budget.time=DURATION" });
     EXPECT(&rig, "s", 0, { EXPLAIN_STOP_ASKED, "cancelled", NULL },
            { EXPLAIN_RUNNING, "attempt 1 runs at agent 'a'", NULL });
     rig_ended(&rig, 1, key(1, 0, 1), 2, END_CANCELLED);
     rig_ended(&rig, 1, key(1, 1, 1), 1, END_CANCELLED);
-    EXPECT(
-        &rig, "s", OF_SWEEP,
-        { EXPLAIN_OVER, "the sweep is finished: time budget used up", "winnow run" });
+    EXPECT(&rig, "s", OF_SWEEP,
+           { EXPLAIN_OVER, "the sweep is finished: time budget used up",
+             "winnow edit s --set budget.time=DURATION, or a new sweep: winnow run" });
     EXPECT(&rig, "s", 0,
            { EXPLAIN_NOT_RETRIED, "a cancelled trial does not", "winnow retry s 0" });
     rig_fini(&rig);
@@ -204,7 +153,8 @@ static void test_retried_after_the_end(void **state)
     EXPECT(&rig, "s", 0, { EXPLAIN_NO_AGENT, "no agent", "winnow agent" });
     EXPECT(&rig, "s", OF_SWEEP,
            { EXPLAIN_OVER,
-             "trial budget used up; 1 trial that the user asked for to end", NULL },
+             "trial budget used up; 1 trial that the user asked for to end",
+             "winnow edit s --set budget.trials=N" },
            { EXPLAIN_NO_AGENT, "no agent", "winnow agent" });
     rig_fini(&rig);
 }
@@ -351,13 +301,18 @@ static void test_resources_nobody_has(void **state)
 {
     UNUSED(state);
     static const struct {
-        const char *resources, *text;
+        const char *resources, *text, *change;
     } cases[] = {
-        { "gpus: 3", "3 gpus asked for, the biggest offer is 2 gpus at agent 'a'" },
-        { "cpus: 9", "9 cpus asked for, the biggest offer is 8 cpus at agent 'b'" },
-        { "memory: 32GiB", "32GiB of memory asked for, the biggest offer is 16GiB of "
-                           "memory at agent 'a'" },
-        { "cpus: 9, gpus: 3", "at agent 'b'; 3 gpus asked for" },
+        { "gpus: 3", "3 gpus asked for, the biggest offer is 2 gpus at agent 'a'",
+          "or winnow edit s --set run.resources.gpus=2" },
+        { "cpus: 9", "9 cpus asked for, the biggest offer is 8 cpus at agent 'b'",
+          "--set run.resources.cpus=8" },
+        { "memory: 32GiB",
+          "32GiB of memory asked for, the biggest offer is 16GiB of memory at agent "
+          "'a'",
+          "--set run.resources.memory=16GiB" },
+        { "cpus: 9, gpus: 3", "at agent 'b'; 3 gpus asked for",
+          "--set run.resources.cpus=8 --set run.resources.gpus=2" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct rig rig;
@@ -368,9 +323,9 @@ static void test_resources_nobody_has(void **state)
         snprintf(text, sizeof text, "%srun: {resources: {%s}}\n", SWEEP,
                  cases[i].resources);
         rig_submit(&rig, text);
-        EXPECT(&rig, "s", 0, { EXPLAIN_RESOURCES, cases[i].text, "run.resources" });
+        EXPECT(&rig, "s", 0, { EXPLAIN_RESOURCES, cases[i].text, cases[i].change });
         EXPECT(&rig, "s", OF_SWEEP,
-               { EXPLAIN_RESOURCES, cases[i].text, "run.resources" });
+               { EXPLAIN_RESOURCES, cases[i].text, cases[i].change });
         rig_fini(&rig);
     }
 }
@@ -391,7 +346,7 @@ static void test_resources_not_at_one_agent(void **state)
     rig_submit(&rig, SWEEP "run: {resources: {cpus: 8, gpus: 2}}\n");
     EXPECT(&rig, "s", 0,
            { EXPLAIN_RESOURCES, "8 cpus, 2 gpus are not at one agent together",
-             "run.resources" });
+             "winnow edit s" });
     rig_fini(&rig);
 }
 
@@ -402,10 +357,11 @@ static void test_parallel(void **state)
     rig_init(&rig);
     rig_hello(&rig, 1, "a", 1, 4);
     rig_submit(&rig, SWEEP "run: {parallel: 3}\n");
-    EXPECT(
-        &rig, "s", 3,
-        { EXPLAIN_PARALLEL, "3 attempts run, as many as run.parallel allows", "ends" });
-    EXPECT(&rig, "s", OF_SWEEP, { EXPLAIN_PARALLEL, "3 attempts run", "ends" });
+    EXPECT(&rig, "s", 3,
+           { EXPLAIN_PARALLEL, "3 attempts run, as many as run.parallel allows",
+             "ends, or winnow edit s --set run.parallel=N" });
+    EXPECT(&rig, "s", OF_SWEEP,
+           { EXPLAIN_PARALLEL, "3 attempts run", "--set run.parallel=N" });
     rig_fini(&rig);
 }
 
