@@ -12,10 +12,20 @@ from lab import equal, grid, main, wait_for
 POINTS = 2000
 
 
+FREE = 8
+
+
 def script(lab):
-    """Prints its points and writes down that it ran."""
-    return (f"echo $WINNOW_TRIAL >>{lab.path('executed')}; "
+    """Prints its points and writes down that it ran. All but the first few trials wait
+    for open_gate(), so that a slow test does not find the sweep over."""
+    return (f"while [ $WINNOW_TRIAL -ge {FREE} ] && [ ! -e {lab.path('gate')} ]; "
+            "do sleep 0.05; done; "
+            f"echo $WINNOW_TRIAL >>{lab.path('executed')}; "
             f"seq {POINTS} | sed 's/^/value=/'; sleep 0.1")
+
+
+def open_gate(lab):
+    lab.write("gate", "")
 
 
 def stored(lab):
@@ -48,8 +58,9 @@ def store(lab):
     coordinator, endpoint = lab.coordinator()
     agents = [lab.agent(endpoint, f"a{i}", "--slots", "2") for i in range(2)]
     lab.winnow("submit", lab.write("sweep.yaml", grid("g", 6, 10, script(lab))))
-    wait_for("some trials", lambda: lab.counts().get("finished", 0) >= 5)
+    wait_for("some trials", lambda: lab.counts().get("finished", 0) >= FREE)
     disk.fill()
+    open_gate(lab)
     wait_for("its cause", lambda: lab.json("show", "last").get("cause") == "disk full")
     equal([s["cause"] for s in lab.json("ls")], ["disk full"])
     assert "disk full" in lab.winnow("ls").out
@@ -78,8 +89,9 @@ def killed_on_it(lab):
     coordinator, endpoint = lab.coordinator()
     agent = lab.agent(endpoint, "a0", "--slots", "4")
     lab.winnow("submit", lab.write("sweep.yaml", grid("g", 4, 10, script(lab))))
-    wait_for("some trials", lambda: lab.counts().get("finished", 0) >= 5)
+    wait_for("some trials", lambda: lab.counts().get("finished", 0) >= FREE)
     disk.fill()
+    open_gate(lab)
     wait_for("its cause", lambda: lab.json("show", "last").get("cause") == "disk full")
     coordinator.kill()
     # Nobody holds the home, so nobody waits for space.
@@ -100,15 +112,16 @@ def agent(lab):
     agent.wait_err("connected to")
     disk.fill()
     lab.winnow("submit", lab.write("sweep.yaml",
-                                   grid("g", 2, 6, script(lab) + "; sleep 0.2")))
+                                   grid("g", 2, 6, script(lab))))
     agent.wait_err("No space left on device; what is to start waits for space")
-    equal([t["phase"] for t in lab.json("trials", "last", "--state", "running")][:2],
-          ["preparing"] * 2)
+    wait_for("two that prepare", lambda: [t["phase"] for t in lab.json(
+        "trials", "last", "--state", "running")][:2] == ["preparing"] * 2)
     disk.make_space()
-    wait_for("a trial", lambda: lab.counts()["finished"] >= 2)
+    wait_for("the first trials", lambda: lab.counts()["finished"] >= FREE)
     # Its spool has no space either, and nobody takes what it holds.
     disk.fill()
     coordinator.kill()
+    open_gate(lab)
     agent.wait_err("cannot write the spool: No space left on device.*kept=memory")
     coordinator, _ = lab.coordinator(endpoint)
     disk.make_space()
