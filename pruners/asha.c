@@ -12,7 +12,6 @@
  * `early`; each is compared within its bracket only. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -54,13 +53,6 @@ static double rung_step(const struct race *race, uint16_t number)
     return race->min * pow(race->eta, race->early + number);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double *x = a;
-    const double *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 /* The k-th least (from 0) of the rung's values and `own`. */
 static double kth_least(const struct rung *rung, double own, size_t k)
 {
@@ -70,8 +62,7 @@ static double kth_least(const struct rung *rung, double own, size_t k)
         values[i] = rung->entries.ptr[i].loss;
     }
     values[others] = own;
-    qsort(values, others + 1, sizeof *values, compare_doubles);
-    return values[k];
+    return losses_kth(values, others + 1, k);
 }
 
 /* The trial stands at the rung with this value: does it go on? */

@@ -5,6 +5,8 @@
 
 #include "core/pruner.h"
 
+/* The rule that needs no options; see auto.c. */
+extern const struct pruner_ops pruner_auto;
 /* Stops when one of the rules it holds does. */
 extern const struct pruner_ops pruner_any;
 /* Against the finished trials' values at the same step; see median.c. */
@@ -29,5 +31,8 @@ double curve_last(const struct curve *curve);
 
 /* The least value of the first `len`, NaN left out; NaN when there is none. */
 double losses_least(const double *losses, size_t len);
+
+/* The k-th least (from 0, k < len) of losses without NaN, which are reordered. */
+double losses_kth(double *losses, size_t len, size_t k);
 
 #endif

@@ -7,8 +7,9 @@
 #include "pruners/pruners.h"
 
 static const struct pruner_ops *const all[] = {
-    &pruner_median,    &pruner_percentile, &pruner_asha,     &pruner_hyperband,
-    &pruner_threshold, &pruner_patience,   &pruner_wilcoxon, &pruner_any,
+    &pruner_auto,     &pruner_median,    &pruner_percentile,
+    &pruner_asha,     &pruner_hyperband, &pruner_threshold,
+    &pruner_patience, &pruner_wilcoxon,  &pruner_any,
 };
 
 const struct pruner_registry pruner_registry_all = { .ops = all,
