@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/times.h"
 #include "cli/output.h"
+#include "cli/plan_simulate.h"
 #include "cli/spec_file.h"
 #include "core/command.h"
 #include "core/suggest.h"
@@ -199,24 +200,52 @@ print_plan(const struct sweep_spec *spec, const json_t *samples, struct strbuf *
     }
 }
 
-static enum err_code
-plan(const char *path, enum output_format format, struct strbuf *out, struct err *err)
+static enum err_code plan_spec(const struct sweep_spec *spec,
+                               enum output_format format,
+                               struct strbuf *out,
+                               struct err *err)
 {
-    AUTO_SPEC_FILE struct spec_file file = { .text = NULL };
     AUTO_JSON json_t *samples = json_array();
-    struct sweep_spec *spec = NULL;
-    enum err_code code = spec_file_read(path, &file, err);
-    if (code == ERR_OK) {
-        code = spec_file_parse(&file, &spec, err);
-    }
-    if (code == ERR_OK) {
-        code = samples_json(spec, samples, err);
-    }
+    enum err_code code = samples_json(spec, samples, err);
     if (code == ERR_OK && format == OUTPUT_TABLE) {
         print_plan(spec, samples, out);
     } else if (code == ERR_OK) {
         AUTO_JSON json_t *json = plan_json(spec, json_incref(samples));
         output_object(json, format, out);
+    }
+    return code;
+}
+
+/* The options that say how to simulate need --simulate. */
+static enum err_code check_options(const struct opts *opts, struct err *err)
+{
+    static const enum opt_id how[] = { OPT_RULES, OPT_TRIALS, OPT_PARALLEL, OPT_SEEDS };
+    for (size_t i = 0; i < ARRAY_LEN(how) && !opt_given(opts, OPT_SIMULATE); i++) {
+        if (opt_given(opts, how[i])) {
+            return err_set(err, ERR_USAGE, "%s needs --simulate", opt_name(how[i]));
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err_code plan(const struct opts *opts,
+                          enum output_format format,
+                          struct strbuf *out,
+                          struct err *err)
+{
+    AUTO_SPEC_FILE struct spec_file file = { .text = NULL };
+    struct sweep_spec *spec = NULL;
+    enum err_code code = check_options(opts, err);
+    if (code == ERR_OK) {
+        code = spec_file_read(opts->args[0], &file, err);
+    }
+    if (code == ERR_OK) {
+        code = spec_file_parse(&file, &spec, err);
+    }
+    if (code == ERR_OK && opt_given(opts, OPT_SIMULATE)) {
+        code = plan_simulate(opts, spec, format, out, err);
+    } else if (code == ERR_OK) {
+        code = plan_spec(spec, format, out, err);
     }
     sweep_spec_destroy(spec);
     return code;
@@ -229,7 +258,7 @@ int cmd_plan(const struct opts *opts)
     struct err err = { 0 };
     enum err_code code = output_format_get(opts, &format, &err);
     if (code == ERR_OK) {
-        code = plan(opts->args[0], format, &out, &err);
+        code = plan(opts, format, &out, &err);
     }
     return code == ERR_OK ? output_flush(&out) : output_fail(&err);
 }

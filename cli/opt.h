@@ -51,6 +51,13 @@
     X(UNSET, "unset", 0, "KEY", "remove one key (repeatable)")                         \
     X(RESUME, "resume", 0, NULL, "a paused or stopped sweep runs again")               \
     X(REVISIONS, "revisions", 0, NULL, "list the versions of its file")                \
+    X(SIMULATE, "simulate", 0, "CURVES",                                               \
+      "replay these recorded learning curves through early stopping")                  \
+    X(RULES, "rules", 0, "RULES",                                                      \
+      "rules to compare: all, or as in `stop`, as 'asha, min: 2; auto'")               \
+    X(TRIALS, "trials", 0, "N", "trials drawn from the curves (default 200)")          \
+    X(PARALLEL, "parallel", 0, "N", "trials at once (default 8)")                      \
+    X(SEEDS, "seeds", 0, "N", "draws (default 20)")                                    \
     X(HELP, "help", 'h', NULL, "show this help")
 
 #define OPT_ENUM(id, name, letter, value, help) OPT_##id,

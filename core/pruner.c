@@ -50,6 +50,19 @@ void pruner_decide(const struct prune_view *view, struct prune_verdict *verdict_
     view->rule->ops->decide(view, verdict_out);
 }
 
+void pruner_judge(const struct prune_view *view, struct prune_verdict *verdict_out)
+{
+    double newest = 0;
+    pruner_decide(view, verdict_out);
+    bool diverged = curve_at(view->own, view->newest, &newest) && isnan(newest);
+    if (diverged && !verdict_out->stop && !view->rule->ops->judges_nan) {
+        reset(view, verdict_out);
+        verdict_out->stop = true;
+        verdict_out->rule = "diverged";
+        verdict_out->value = (double)NAN;
+    }
+}
+
 void pruner_decide_child(const struct prune_view *view,
                          uint16_t n,
                          struct prune_verdict *verdict)

@@ -126,7 +126,12 @@ const struct pruner_ops *pruner_find(const struct pruner_registry *registry,
 /* Asks the rule of the view (zeroing the verdict first). */
 void pruner_decide(const struct prune_view *view, struct prune_verdict *verdict_out);
 
-/* As above, of the rule's n-th child; entries to record are added to the verdict's. */
+/* As pruner_decide; but a newest value that is not a number ends the trial, by a rule
+ * `diverged`, unless the rule judges such values itself. */
+void pruner_judge(const struct prune_view *view, struct prune_verdict *verdict_out);
+
+/* As pruner_decide, of the rule's n-th child; entries to record are added to the
+ * verdict's. */
 void pruner_decide_child(const struct prune_view *view,
                          uint16_t n,
                          struct prune_verdict *verdict);

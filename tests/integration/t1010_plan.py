@@ -61,4 +61,66 @@ def errors(lab):
     assert not os.path.exists(lab.home)
 
 
-main(examples, as_json, nothing_is_made, errors)
+def curves(count, steps):
+    """A CSV of trainings that rise to 0.5 … 0.9, in the order of their numbers."""
+    rows = ["config,step,value,seconds"]
+    for config in range(count):
+        top = 0.5 + 0.4 * config / (count - 1)
+        rows += [f"{config},{step},{top - 0.3 / step:.6f},{2 * step}"
+                 for step in range(1, steps + 1)]
+    return "\n".join(rows) + "\n"
+
+
+def simulated(lab):
+    """--simulate tells what each rule saves, and that the best is not lost."""
+    table = lab.write("curves.csv", curves(60, 27))
+    path = lab.write("sweep.yaml", grid("g", more="stop: {pruner: asha, eta: 3}\n"))
+    rows = json.loads(lab.winnow("plan", path, "--simulate", table, "--rules",
+                                 "all; asha, eta: 2", "--seeds", "5", "-o", "json").out)
+    by_rule = {row["rule"]: row for row in rows}
+    assert {"asha of the file", "auto", "median", "hyperband", "asha, eta: 2"} <= set(by_rule)
+    equal(by_rule["threshold"]["steps_percent"], 100, "a rule that never stops")
+    equal(by_rule["threshold"]["stopped_percent"], 0)
+    for rule in ("asha of the file", "asha, eta: 2", "auto"):
+        assert by_rule[rule]["steps_percent"] < 60, by_rule[rule]
+        assert by_rule[rule]["time_percent"] < 80, by_rule[rule]
+        equal(by_rule[rule]["gap_worst_percent"], 0, rule)
+        equal(by_rule[rule]["best"], round(0.9 - 0.3 / 27, 6))
+    text = lab.winnow("plan", path, "--simulate", table).out
+    assert "# 60 curves; 60 trials, 8 at once, 20 seeds" in text, text
+    assert "asha of the file" in text and "hyperband" not in text, text
+
+
+def simulated_lines(lab):
+    """Whole curves as JSON lines; without a rule in the file all are compared."""
+    lines = lab.write("curves.jsonl", "".join(
+        json.dumps({"id": i, "steps": [10, 20], "values": [i, "NaN" if i == 0 else i + 1]})
+        + "\n" for i in range(4)))
+    path = lab.write("sweep.yaml", grid("g"))
+    rows = json.loads(lab.winnow("plan", path, "--simulate", lines, "-o", "json").out)
+    assert len(rows) > 5 and rows[0]["rule"] == "auto", rows
+
+
+def simulated_errors(lab):
+    path = lab.write("sweep.yaml", grid("g"))
+    table = lab.write("curves.csv", curves(3, 3))
+    lab.fails("plan", path, "--rules", "all", says="--rules needs --simulate")
+    lab.fails("plan", path, "--simulate", "none.csv", says="none.csv")
+    lab.fails("plan", path, "--simulate", table, "--rules", "ashe", says="did you mean 'asha'")
+    lab.fails("plan", path, "--simulate", table, "--rules", "asha, eta: 1", says="stop.eta")
+    lab.fails("plan", path, "--simulate", table, "--parallel", "0", says="--parallel")
+    for text, says in (("config,step,value\n1,1,0.5\n1,1,0.6\n", "row 2: step 1"),
+                       ("config,step,value\n1,-1,0.5\n", "row 1: step -1"),
+                       ("config,step,value\n1,1.5,0.5\n", "row 1: 'step'"),
+                       ("config,step,value\n1,1,good\n", "row 1: 'value'"),
+                       ("step,value\n1,0.5\n", "row 1: 'config'"),
+                       ("config,step,value,seconds\n1,1,2,3\n1,2,2,\n", "'seconds'"),
+                       ("config,step,value,seconds\n1,1,2,3\n1,2,2,1\n", "'seconds'"),
+                       ("config,step,value\n", "no curve")):
+        lab.fails("plan", path, "--simulate", lab.write("bad.csv", text), says=says)
+    bad = lab.write("bad.jsonl", '{"id": 1, "steps": [1, 2], "values": [1]}\n')
+    lab.fails("plan", path, "--simulate", bad, says="row 1: 'steps'")
+
+
+main(examples, as_json, nothing_is_made, errors, simulated, simulated_lines,
+     simulated_errors)
