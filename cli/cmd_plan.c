@@ -216,13 +216,22 @@ static enum err_code plan_spec(const struct sweep_spec *spec,
     return code;
 }
 
-/* The options that say how to simulate need --simulate. */
+static bool simulates(const struct opts *opts)
+{
+    return opt_given(opts, OPT_SIMULATE) || opt_given(opts, OPT_FROM);
+}
+
+/* The options that say how to simulate need something to replay. */
 static enum err_code check_options(const struct opts *opts, struct err *err)
 {
     static const enum opt_id how[] = { OPT_RULES, OPT_TRIALS, OPT_PARALLEL, OPT_SEEDS };
-    for (size_t i = 0; i < ARRAY_LEN(how) && !opt_given(opts, OPT_SIMULATE); i++) {
+    if (opt_given(opts, OPT_SIMULATE) && opt_given(opts, OPT_FROM)) {
+        return err_set(err, ERR_USAGE, "give --simulate or --from, not both");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(how) && !simulates(opts); i++) {
         if (opt_given(opts, how[i])) {
-            return err_set(err, ERR_USAGE, "%s needs --simulate", opt_name(how[i]));
+            return err_set(err, ERR_USAGE, "%s needs --simulate or --from",
+                           opt_name(how[i]));
         }
     }
     return ERR_OK;
@@ -242,7 +251,7 @@ static enum err_code plan(const struct opts *opts,
     if (code == ERR_OK) {
         code = spec_file_parse(&file, &spec, err);
     }
-    if (code == ERR_OK && opt_given(opts, OPT_SIMULATE)) {
+    if (code == ERR_OK && simulates(opts)) {
         code = plan_simulate(opts, spec, format, out, err);
     } else if (code == ERR_OK) {
         code = plan_spec(spec, format, out, err);

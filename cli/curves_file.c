@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* curves_file.c – recorded learning curves of a file.
- * Owns them while they are put together. Knows the names of the columns. Does not know
- * rules. */
+/* curves_file.c – recorded learning curves of a file or of an earlier sweep.
+ * Owns them while they are put together. Knows the names of the columns, and makes rows
+ * with the same names of what a sweep kept. Does not know rules. */
 #include "cli/curves_file.h"
 
 #include <math.h>
@@ -20,18 +20,20 @@ struct draft {
 
 struct reader {
     const struct sweep_spec *spec;
-    struct map_str by_config; /* index + 1 into drafts */
-    VEC(struct draft) drafts;
+    struct map_str drafts; /* by config, struct draft, owned */
 };
 
 static void reader_fini(struct reader *reader)
 {
-    for (size_t i = 0; i < reader->drafts.len; i++) {
-        curve_fini(&reader->drafts.ptr[i].losses);
-        curve_fini(&reader->drafts.ptr[i].seconds);
+    size_t pos = 0;
+    void *value = NULL;
+    while (map_str_next(&reader->drafts, &pos, NULL, &value)) {
+        struct draft *draft = value;
+        curve_fini(&draft->losses);
+        curve_fini(&draft->seconds);
+        mem_free(draft);
     }
-    vec_fini(&reader->drafts);
-    map_str_fini(&reader->by_config);
+    map_str_fini(&reader->drafts);
 }
 
 static const json_t *either(const json_t *row, const char *a, const char *b)
@@ -48,13 +50,12 @@ draft_of(struct reader *reader, const json_t *row, struct draft **out, struct er
         return err_set(err, ERR_INVALID, "'config' is missing");
     }
     AUTO_FREE char *name = json_dump_line(config);
-    uintptr_t at = (uintptr_t)map_str_get(&reader->by_config, str_from(name));
-    if (at == 0) {
-        vec_push(&reader->drafts, (struct draft){ .losses = { 0 } });
-        at = reader->drafts.len;
-        map_str_set(&reader->by_config, str_from(name), (void *)at);
+    struct draft *draft = map_str_get(&reader->drafts, str_from(name));
+    if (draft == NULL) {
+        draft = mem_alloc(sizeof *draft);
+        map_str_set(&reader->drafts, str_from(name), draft);
     }
-    *out = &reader->drafts.ptr[at - 1];
+    *out = draft;
     return ERR_OK;
 }
 
@@ -162,8 +163,9 @@ take_curves(struct reader *reader, struct curves_file *file, struct err *err)
 {
     size_t pos = 0;
     const char *config = NULL;
-    for (size_t i = 0; map_str_next(&reader->by_config, &pos, &config, NULL); i++) {
-        struct draft *draft = &reader->drafts.ptr[i];
+    void *value = NULL;
+    while (map_str_next(&reader->drafts, &pos, &config, &value)) {
+        struct draft *draft = value;
         double *seconds = NULL;
         enum err_code code = seconds_of(draft, &seconds, err);
         if (code != ERR_OK) {
@@ -179,18 +181,27 @@ take_curves(struct reader *reader, struct curves_file *file, struct err *err)
                                 : err_set(err, ERR_INVALID, "there is no curve in it");
 }
 
-enum err_code curves_file_read(const char *path,
+/* Seconds of some trainings and steps of others are no common clock. */
+static void agree_on_clock(struct curves_file *file)
+{
+    bool all = true;
+    for (size_t i = 0; i < file->curves.len; i++) {
+        all = all && file->curves.ptr[i].seconds != NULL;
+    }
+    for (size_t i = 0; i < file->curves.len && !all; i++) {
+        mem_free(file->curves.ptr[i].seconds);
+        file->curves.ptr[i].seconds = NULL;
+    }
+}
+
+static enum err_code read_rows(const json_t *rows,
                                const struct sweep_spec *spec,
                                struct curves_file *out,
                                struct err *err)
 {
-    AUTO_JSON json_t *rows = NULL;
     struct reader reader = { .spec = spec };
     struct curves_file file = { .curves = { 0 } };
-    enum err_code code = points_file_read(path, &rows, err);
-    if (code != ERR_OK) {
-        return code;
-    }
+    enum err_code code = ERR_OK;
     for (size_t i = 0; i < json_array_size(rows) && code == ERR_OK; i++) {
         code = add_row(&reader, json_array_get(rows, i), err);
         if (code != ERR_OK) {
@@ -203,11 +214,104 @@ enum err_code curves_file_read(const char *path,
     reader_fini(&reader);
     if (code != ERR_OK) {
         curves_file_fini(&file);
-        err_wrap(err, "%s", path);
         return code;
     }
+    agree_on_clock(&file);
     *out = file;
     return ERR_OK;
+}
+
+enum err_code curves_file_read(const char *path,
+                               const struct sweep_spec *spec,
+                               struct curves_file *out,
+                               struct err *err)
+{
+    AUTO_JSON json_t *rows = NULL;
+    enum err_code code = points_file_read(path, &rows, err);
+    if (code != ERR_OK) {
+        return code;
+    }
+    code = read_rows(rows, spec, out, err);
+    if (code != ERR_OK) {
+        err_wrap(err, "%s", path);
+    }
+    return code;
+}
+
+/* ---- of a sweep ---- */
+
+/* The trial's points as rows; of several values of a step the first. */
+static void
+add_points(const json_t *trial, const json_t *points, const char *metric, json_t *rows)
+{
+    json_int_t began = json_integer_value(json_object_get(trial, "start_time"));
+    const json_t *before = NULL;
+    for (size_t i = 0; i < json_array_size(points); i++) {
+        const json_t *point = json_array_get(points, i);
+        json_t *step = json_object_get(point, "step");
+        if (before != NULL && json_equal(before, step)) {
+            continue;
+        }
+        json_int_t now = json_integer_value(json_object_get(point, "timestamp"));
+        json_t *row = json_object();
+        json_put(row, "config", json_incref(json_object_get(trial, "number")));
+        json_put(row, "step", json_incref(step));
+        json_put(row, metric, json_incref(json_object_get(point, "value")));
+        json_put_f64(row, "seconds", now > began ? (double)(now - began) / 1000 : 0);
+        json_push(rows, row);
+        before = step;
+    }
+}
+
+static enum err_code ask_points(struct look *look,
+                                const char *sweep,
+                                const json_t *trial,
+                                const char *metric,
+                                json_t *rows,
+                                struct err *err)
+{
+    AUTO_JSON json_t *args = json_object();
+    AUTO_JSON json_t *points = NULL;
+    AUTO_FREE char *run =
+        mem_printf("%s/%lld", sweep,
+                   (long long)json_integer_value(json_object_get(trial, "number")));
+    json_put_str(args, "run", run);
+    json_put_str(args, "key", metric);
+    enum err_code code = look_query(look, "metrics", args, &points, err);
+    if (code == ERR_OK) {
+        add_points(trial, points, metric, rows);
+    }
+    return code;
+}
+
+enum err_code curves_file_ask(const struct where *where,
+                              const char *sweep,
+                              const struct sweep_spec *spec,
+                              struct curves_file *out,
+                              struct err *err)
+{
+    AUTO_LOOK struct look *look = NULL;
+    AUTO_JSON json_t *args = json_object();
+    AUTO_JSON json_t *trials = NULL;
+    AUTO_JSON json_t *rows = json_array();
+    json_put_str(args, "sweep", sweep);
+    json_put_str(args, "state", "finished");
+    enum err_code code = look_open(where, &look, err);
+    if (code == ERR_OK) {
+        code = look_query(look, "trials", args, &trials, err);
+    }
+    for (size_t i = 0; i < json_array_size(trials) && code == ERR_OK; i++) {
+        code = ask_points(look, sweep, json_array_get(trials, i), spec->stop_metric,
+                          rows, err);
+    }
+    if (code != ERR_OK) {
+        return code;
+    }
+    code = read_rows(rows, spec, out, err);
+    if (code != ERR_OK) {
+        err_wrap(err, "sweep '%s', %s", sweep, spec->stop_metric);
+    }
+    return code;
 }
 
 void curves_file_fini(struct curves_file *file)

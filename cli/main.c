@@ -32,8 +32,8 @@ static const struct verb verbs[] = {
               "130 interrupted.\n",
       .example = "  winnow run examples/xgboost-digits/sweep.yaml --slots 2\n" },
     { .name = "plan", .fn = cmd_plan, .args = "FILE", .args_min = 1, .args_max = 1,
-      .options = OPT_BIT(OUTPUT) | OPT_BIT(SIMULATE) | OPT_BIT(RULES) | OPT_BIT(TRIALS)
-                 | OPT_BIT(PARALLEL) | OPT_BIT(SEEDS),
+      .options = LOOK | OPT_BIT(SIMULATE) | OPT_BIT(RULES) | OPT_BIT(TRIALS)
+                 | OPT_BIT(PARALLEL) | OPT_BIT(SEEDS) | OPT_BIT(FROM),
       .summary = "check a sweep file; print it with defaults, size and first commands",
       .text = "With --simulate it prints instead what early stopping would have saved and lost\n"
               "on trainings that were recorded whole: the file's `stop` and, if asked for, other\n"
@@ -41,7 +41,8 @@ static const struct verb verbs[] = {
               "(since the start), or JSON lines of such points or of whole curves, as\n"
               "{\"id\": 1, \"steps\": [1, 2], \"values\": [0.5, 0.6]}. Of them N trials are drawn,\n"
               "so many run at once, and the best of those that ran to their end is compared with\n"
-              "the best of all: `median gap %` and `worst gap %` over the seeds.\n",
+              "the best of all: `median gap %` and `worst gap %` over the seeds. With --from the\n"
+              "curves are those of an earlier sweep's finished trials.\n",
       .example = "  winnow plan examples/xgboost-digits/sweep.yaml\n"
                  "  winnow plan sweep.yaml --simulate curves.csv --rules 'all; asha, min: 5'\n" },
     { .name = "coordinator", .fn = cmd_coordinator,

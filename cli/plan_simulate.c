@@ -191,6 +191,19 @@ static void print(const struct contest *contest,
 }
 
 static enum err_code
+read_curves(struct contest *contest, const struct opts *opts, struct err *err)
+{
+    struct where where;
+    if (opt_given(opts, OPT_SIMULATE)) {
+        return curves_file_read(opts->values[OPT_SIMULATE], contest->spec,
+                                &contest->file, err);
+    }
+    where_resolve(opts, &where);
+    return curves_file_ask(&where, opts->values[OPT_FROM], contest->spec,
+                           &contest->file, err);
+}
+
+static enum err_code
 read_contest(struct contest *contest, const struct opts *opts, struct err *err)
 {
     enum err_code code = opt_u32(opts, OPT_TRIALS, 1, &contest->trials, err);
@@ -208,9 +221,7 @@ read_contest(struct contest *contest, const struct opts *opts, struct err *err)
     if (code == ERR_OK) {
         code = add_rules(contest, opts, err);
     }
-    return code == ERR_OK ? curves_file_read(opts->values[OPT_SIMULATE], contest->spec,
-                                             &contest->file, err)
-                          : code;
+    return code == ERR_OK ? read_curves(contest, opts, err) : code;
 }
 
 enum err_code plan_simulate(const struct opts *opts,

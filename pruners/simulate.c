@@ -154,6 +154,7 @@ static void run(const struct sim_request *request,
 {
     uint32_t trials = outcome->trials;
     AUTO_FREE struct slot *slots = mem_alloc_array(request->parallel, sizeof *slots);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     AUTO_FREE const struct curve **finished = mem_alloc_array(trials, sizeof *finished);
     AUTO_FREE uint32_t *numbers = mem_alloc_array(trials, sizeof *numbers);
     AUTO_FREE double *losses = mem_alloc_array(trials, sizeof *losses);

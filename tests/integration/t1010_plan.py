@@ -101,10 +101,28 @@ def simulated_lines(lab):
     assert len(rows) > 5 and rows[0]["rule"] == "auto", rows
 
 
+def simulated_sweep(lab):
+    """--from replays what an earlier sweep's trials reported."""
+    script = "for s in 1 2 3 4 5 6 7 8 9; do echo step=$s value={x}.$s; done"
+    path = lab.write("sweep.yaml", grid("g", 4, 3, script))
+    lab.winnow("run", path, "-q")
+    text = lab.winnow("plan", path, "--from", "last", "--rules", "asha; none").out
+    assert "# 12 curves; 12 trials" in text, text
+    rows = json.loads(lab.winnow("plan", path, "--from", "g", "--rules", "asha; none",
+                                 "--parallel", "1", "-o", "json").out)
+    by_rule = {row["rule"]: row for row in rows}
+    equal(by_rule["none"]["steps_percent"], 100)
+    assert by_rule["asha"]["steps_percent"] < 90, rows
+    equal(by_rule["asha"]["best"], 4.9)
+    lab.fails("plan", path, "--from", "nothing", says="nothing")
+
+
 def simulated_errors(lab):
     path = lab.write("sweep.yaml", grid("g"))
     table = lab.write("curves.csv", curves(3, 3))
     lab.fails("plan", path, "--rules", "all", says="--rules needs --simulate")
+    lab.fails("plan", path, "--simulate", table, "--from", "last", says="not both")
+    lab.fails("plan", path, "--from", "last", says="no winnow home")
     lab.fails("plan", path, "--simulate", "none.csv", says="none.csv")
     lab.fails("plan", path, "--simulate", table, "--rules", "ashe", says="did you mean 'asha'")
     lab.fails("plan", path, "--simulate", table, "--rules", "asha, eta: 1", says="stop.eta")
@@ -123,4 +141,4 @@ def simulated_errors(lab):
 
 
 main(examples, as_json, nothing_is_made, errors, simulated, simulated_lines,
-     simulated_errors)
+     simulated_sweep, simulated_errors)
