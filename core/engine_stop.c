@@ -160,15 +160,7 @@ void trial_verdict(const struct trial *trial, size_t at, struct prune_verdict *o
     struct prune_view view = view_of(trial);
     view.own = &own;
     view.newest = own.steps[at];
-    pruner_decide(&view, out);
-    if (!out->stop && isnan(own.losses[at]) && !view.rule->ops->judges_nan) {
-        out->stop = true;
-        out->rule = "diverged";
-        out->rung = -1;
-        out->value = (double)NAN;
-        out->threshold = (double)NAN;
-        out->compared = 0;
-    }
+    pruner_judge(&view, out);
 }
 
 /* ---- the decision ---- */
