@@ -66,7 +66,7 @@ remove_dir(struct agent *agent, const char *root, const char *dir, const char *a
     if (rename(dir, gone) != 0) {
         if (errno != ENOENT) {
             log_warn("checkpoint.not_removed", "path=%s reason=\"%s\"", dir,
-                     strerror(errno));
+                     strerror(errno)); /* NOLINT(concurrency-mt-unsafe): one thread */
         }
         mem_free(gone);
         return false;

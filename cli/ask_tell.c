@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "agent/metric_line.h"
+#include "base/assert.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/map.h"
@@ -339,6 +340,7 @@ static enum err_code on_report(struct ask_tell *study,
     if (code != ERR_OK) {
         return code;
     }
+    ASSERT(point.name != NULL);
     if (strcmp(point.name, study->spec->objective.metric) == 0
         && (!trial->reported || point.step >= trial->step)) {
         trial->reported = true;
@@ -410,6 +412,7 @@ check_members(const json_t *request, const char *const *known, struct err *err)
 {
     const char *key = NULL;
     json_t *value = NULL;
+    /* It is not changed. NOLINTNEXTLINE(performance-no-int-to-ptr) */
     json_object_foreach((json_t *)(uintptr_t)request, key, value)
     {
         size_t i = 0;
@@ -494,6 +497,7 @@ static enum err_code handle(struct ask_tell *study,
     if (code != ERR_OK) {
         return code;
     }
+    ASSERT(trial != NULL);
     return report ? on_report(study, trial, request, answers, err)
                   : on_tell(study, trial, request, answers, err);
 }

@@ -84,11 +84,11 @@ void engine_summary(const struct engine *engine,
  * the engine's life. */
 const struct sweep_spec *engine_spec(const struct engine *engine, uint32_t sweep);
 
-/* What the sweep's sampler may look at when FX_SUGGEST names this revision. Borrowed:
- * valid and unchanged from FX_SUGGEST to its EV_SUGGESTED, and for an engine that only
- * replays until the next record. */
+/* What the sampler of the sweep with this key may look at when FX_SUGGEST names this
+ * revision. Borrowed: valid and unchanged from FX_SUGGEST to its EV_SUGGESTED, and for
+ * an engine that only replays until the next record. */
 struct suggest_known
-engine_known(struct engine *engine, uint32_t sweep, uint32_t revision);
+engine_known(struct engine *engine, uint32_t key, uint32_t revision);
 
 /* The points of the trials below `before` that were open when the history had `rows`
  * rows, by number, with room for `room` more; *len_out of them. Owned by the caller.
@@ -99,7 +99,7 @@ struct open_points_of {
     uint32_t room;
 };
 double *engine_open_points(const struct engine *engine,
-                           uint32_t sweep,
+                           uint32_t key,
                            struct open_points_of of,
                            size_t *len_out);
 

@@ -6,6 +6,7 @@
  */
 #include "core/explain_internal.h"
 
+#include "base/assert.h"
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -239,6 +240,7 @@ bool why_behind(const struct asking *ask)
     if (same_needs(mine.need, next.need)) {
         return false;
     }
+    ASSERT(next.trial != NULL); /* the one asked about is in the queue */
     AUTO_STRBUF struct strbuf needs = STRBUF_INIT(TEXT_BYTES_MAX);
     print_needs(next.need, &needs);
     because(ask, EXPLAIN_BEHIND,

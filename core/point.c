@@ -109,6 +109,7 @@ enum err_code point_from_json(const struct space *space,
     if (!json_is_object(params)) {
         return err_set(err, ERR_INVALID, "a point must be an object of parameters");
     }
+    /* It is not changed. NOLINTNEXTLINE(performance-no-int-to-ptr) */
     json_object_foreach((json_t *)(uintptr_t)params, name, json)
     {
         int32_t i = space_find(space, name);

@@ -99,9 +99,11 @@ static enum err_code list_children(struct stop_reader *s,
             return code;
         }
         for (size_t i = 0; i < list->len; i++) {
+            /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
             vec_push(&s->nodes, list->items[i]);
         }
     } else if (list != NULL) {
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
         vec_push(&s->nodes, list);
     }
     rule->children_len = (uint16_t)(s->nodes.len - rule->first_child);
@@ -181,6 +183,7 @@ enum err_code spec_read_stop(const struct spec_reader *r,
     struct stop_reader s = { .r = r, .pruners = pruners };
     enum err_code code = ERR_OK;
     if (node != NULL) {
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
         vec_push(&s.nodes, node);
     }
     for (size_t i = 0; i < s.nodes.len && code == ERR_OK; i++) {

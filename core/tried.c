@@ -62,6 +62,7 @@ static void add(struct tried *tried, const double *x, uint64_t number)
     }
     vec_push(&tried->numbers, number);
     vec_push(&tried->older, older);
+    /* The map's values are numbers. NOLINTNEXTLINE(performance-no-int-to-ptr) */
     map_u64_set(&tried->heads, h, (void *)(uintptr_t)tried->numbers.len);
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/compiler.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -235,7 +236,8 @@ static bool asha_race(const struct prune_view *view, struct race *race)
                            .bootstrap = values[ASHA_BOOTSTRAP] };
     if (race->min == 0) {
         int64_t length = first_length(view);
-        race->min = length / AUTO_SHARE > 1 ? (double)(length / AUTO_SHARE) : 1;
+        int64_t share = length / AUTO_SHARE;
+        race->min = share > 1 ? (double)share : 1;
         return length >= 0;
     }
     return true;
@@ -256,7 +258,8 @@ static size_t asha_rungs(const struct stop_rule *rule,
                          size_t max)
 {
     const double *values = rule->options;
-    double length = (double)(longest / AUTO_SHARE);
+    int64_t share = longest / AUTO_SHARE;
+    double length = (double)share;
     struct race race = { .min = values[ASHA_MIN] > 0 ? values[ASHA_MIN]
                                 : length > 1         ? length
                                                      : 1,
@@ -351,7 +354,9 @@ static uint32_t bracket_of(const struct prune_view *view, double eta, uint32_t c
     for (uint32_t b = 0; b < count; b++) {
         total += bracket_share(eta, count, b);
     }
-    snprintf(text, sizeof text, "%s_%u", view->sweep, view->trial);
+    int len = snprintf(text, sizeof text, "%s_%u", view->sweep, view->trial);
+    ASSERT(len > 0 && (size_t)len < sizeof text);
+    ASSERT(total > 0);
     uint64_t place = crc32_of(text) % total;
     uint32_t b = 0;
     while (place >= bracket_share(eta, count, b)) {

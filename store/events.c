@@ -172,6 +172,21 @@ put_prior(const struct rec_prior *prior, struct event_row *row, struct strbuf *b
     blob_put_f64s(blob, prior->x, prior->x_len);
 }
 
+static void put_assigned(const struct rec_assigned *assigned,
+                         struct event_row *row,
+                         struct strbuf *blob)
+{
+    row->agent = assigned->agent;
+    row->flags = flag(assigned->prefetch, EVENT_PREFETCH)
+                 | flag(assigned->checkpoint, EVENT_CHECKPOINT)
+                 | flag(assigned->fresh, EVENT_FRESH);
+    row->number = assigned->boot;
+    row->number2 = assigned->gpu_mask;
+    if (assigned->revision != 1) {
+        blob_put_u64(blob, assigned->revision);
+    }
+}
+
 static void
 put_body(const struct record *record, struct event_row *row, struct strbuf *blob)
 {
@@ -198,15 +213,7 @@ put_body(const struct record *record, struct event_row *row, struct strbuf *blob
         blob_put_f64s(blob, record->as.trial_created.x, record->as.trial_created.x_len);
         return;
     case REC_ASSIGNED:
-        row->agent = record->as.assigned.agent;
-        row->flags = flag(record->as.assigned.prefetch, EVENT_PREFETCH)
-                     | flag(record->as.assigned.checkpoint, EVENT_CHECKPOINT)
-                     | flag(record->as.assigned.fresh, EVENT_FRESH);
-        row->number = record->as.assigned.boot;
-        row->number2 = record->as.assigned.gpu_mask;
-        if (record->as.assigned.revision != 1) {
-            blob_put_u64(blob, record->as.assigned.revision);
-        }
+        put_assigned(&record->as.assigned, row, blob);
         return;
     case REC_STARTED:
         row->number = (uint64_t)record->as.started.time_ms;
