@@ -272,6 +272,8 @@ static void sim_run(uint64_t seed, unsigned loss_percent)
         assert_int_equal(sim.model[i].log, sim.trial[i].log_size);
     }
     map_u64_fini(&sim.spool);
+    sim.connected = false;
+    deliver_all(&sim); /* a last welcome can be on its way */
     vec_fini(&sim.to_agent);
     rig_fini(&sim.rig);
 }
