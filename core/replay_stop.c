@@ -142,6 +142,7 @@ static struct record expected(const struct replay_stop *stop,
 /* The same bits, or both not a number: a store keeps no kinds of those. */
 static bool same_number(double a, double b)
 {
+    /* Bits are meant. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
     return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
 }
 
