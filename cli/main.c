@@ -196,10 +196,11 @@ static const struct verb verbs[] = {
                  "  winnow explain last/17\n" },
     { .name = "replay", .fn = cmd_replay, .args = "[SWEEP]", .args_max = 1,
       .options = OPT_BIT(HOME) | OPT_BIT(OUTPUT) | OPT_BIT(CHECK),
-      .summary = "list what happened to a sweep; --check derives its suggestions again",
-      .text = "--check makes every suggestion again from the events before it, bit for bit, and\n"
-              "gives all events to a fresh engine. It reads the home, also while that is being\n"
-              "written. Exit status: 0 no difference, 1 some, each named.\n"
+      .summary = "list what happened to a sweep; --check derives its decisions again",
+      .text = "--check makes every suggestion, and every stop by a rule of early stopping, again\n"
+              "from what was stored before it, bit for bit, and gives all events to a fresh\n"
+              "engine. It reads the home, also while that is being written. Exit status: 0 no\n"
+              "difference, 1 some, each named.\n"
               "\n" REF_TEXT,
       .example = "  winnow replay last --check\n" },
     { .name = "log", .fn = cmd_log, .raw = true,
