@@ -64,7 +64,7 @@ def store(lab):
     wait_for("its cause", lambda: lab.json("show", "last").get("cause") == "disk full")
     equal([s["cause"] for s in lab.json("ls")], ["disk full"])
     assert "disk full" in lab.winnow("ls").out
-    assert "disk_full" in coordinator.err(), coordinator.err()
+    coordinator.wait_err("disk_full")
     # What runs goes on, but nothing new is given out.
     wait_for("what is under way", lambda: len(lab.lines("executed")) == given(lab))
     executed, before = lab.lines("executed"), stored(lab)
