@@ -440,7 +440,7 @@ static void step_attempt(struct agent_core *core, const struct agent_event *even
         return;
     }
     if (event->kind == AGENT_EV_POINTS) {
-        report_points(core, attempt, &event->as.points);
+        limits_points(core, attempt, &event->as.points);
     } else if (event->kind == AGENT_EV_NOTE) {
         report_note(core, attempt, &event->as.note);
     } else {
@@ -483,6 +483,9 @@ static void step_dispatch(struct agent_core *core, const struct agent_event *eve
         return;
     case AGENT_EV_LOG_ACK:
         on_log_ack(core, &event->as.log_ack);
+        return;
+    case AGENT_EV_LIMITS:
+        on_limits(core, &event->as.limits);
         return;
     case AGENT_EV_STARTED:
     case AGENT_EV_EXEC_FAILED:

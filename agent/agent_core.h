@@ -20,6 +20,7 @@
 #include "base/compiler.h"
 #include "base/times.h"
 #include "base/vec.h"
+#include "core/curves.h"
 #include "core/ids.h"
 #include "core/states.h"
 
@@ -34,6 +35,9 @@ struct agent_core;
 #define AGENT_STARTED_LINGER_MS 10
 /* Entries gathered in memory reach the spool at the latest after this. */
 #define AGENT_GATHER_MS 1000
+/* Nothing acknowledged for so long: the coordinator is away, whatever the connection
+ * looks like. */
+#define AGENT_ALONE_MS 3000
 /* Nothing acknowledged for so long: send again what is out. */
 #define AGENT_RESEND_MS 10000
 /* Rewinds of a log without any progress after which an ended attempt gives it up. */
@@ -102,6 +106,10 @@ struct agent_ended {
     uint64_t max_rss_bytes;
     uint64_t points_thinned;
     uint64_t names_refused;
+    char *rule; /* the agent stopped it by this rule's limit; NULL: it did not */
+    uint32_t rung;
+    int64_t step;
+    double value, threshold; /* of the metric, at that step */
 };
 
 /* Entries of one attempt, numbered from first_seq in the order started, points, notes,
@@ -124,6 +132,7 @@ struct agent_report {
     size_t notes_len;
     bool has_ended;
     struct agent_ended ended;
+    bool judged; /* the points were held against the limits here */
 };
 
 void agent_report_destroy(struct agent_report *report);
@@ -142,6 +151,7 @@ enum agent_event_kind {
     AGENT_EV_STOP,
     AGENT_EV_ACK,
     AGENT_EV_LOG_ACK,
+    AGENT_EV_LIMITS,
     AGENT_EV_STARTED,     /* of the attempt `serial`: its program runs */
     AGENT_EV_EXEC_FAILED, /* … nothing was executed */
     AGENT_EV_EXITED,      /* … over, nothing of it is left, all output was given */
@@ -288,6 +298,7 @@ struct agent_event {
         struct agent_ev_stop stop;
         struct agent_ev_ack ack;
         struct agent_ev_log_ack log_ack;
+        struct limits limits;
         struct agent_ev_started started;
         struct agent_ev_exec_failed exec_failed;
         struct agent_ev_exited exited;

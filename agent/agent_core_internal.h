@@ -75,6 +75,22 @@ struct batch {
     size_t bytes; /* estimated */
 };
 
+/* What a rule demands of an attempt, as it was told last, and where it stands; see
+ * core_limits.c. */
+struct attempt_limits {
+    char *rule; /* NULL: nothing was told */
+    char *metric;
+    bool maximize;
+    VEC(struct limit) items;
+    bool outdated;     /* the sweep was given another rule: they say nothing */
+    int64_t last_step; /* of the metric; -1: none */
+    bool judged;       /* what is gathered was held against them here */
+    bool stopped;      /* and that ended it: */
+    uint32_t rung;
+    int64_t step;
+    double value, threshold;
+};
+
 struct attempt {
     struct attempt_key key;
     uint64_t serial;
@@ -111,8 +127,10 @@ struct attempt {
     int64_t flush_at;       /* the batch goes to the spool */
     int64_t resend_at;      /* nothing was acknowledged for long */
 
+    struct attempt_limits limits;
     struct batch batch;
-    struct list reports; /* struct unacked, by seq */
+    struct list reports;  /* struct unacked, by seq */
+    int64_t silent_since; /* of the oldest: when it came, or the one before went */
     struct unacked *next_send;
     struct list_node send_node; /* in core.senders while next_send is set and READY */
     uint64_t next_seq;          /* of the next entry that enters a report */
@@ -230,6 +248,18 @@ void on_exited(struct agent_core *core,
                struct attempt *attempt,
                const struct agent_ev_exited *ev);
 
+/* ---- core_limits.c: stopping while the coordinator is away ---- */
+
+void limits_fini(struct attempt_limits *limits);
+void on_limits(struct agent_core *core, const struct limits *ev);
+/* Takes in points, and stops the attempt if the coordinator is away and a limit says
+ * so. */
+void limits_points(struct agent_core *core,
+                   struct attempt *attempt,
+                   const struct agent_ev_points *ev);
+/* The end is the limits' doing: says so in it. */
+void limits_ended(const struct attempt_limits *limits, struct agent_ended *ended);
+
 /* ---- core_report.c: entries, reports, logs and their acknowledgement ---- */
 
 void report_started(struct agent_core *core,
@@ -241,7 +271,7 @@ void report_points(struct agent_core *core,
 void report_note(struct agent_core *core,
                  struct attempt *attempt,
                  const struct agent_ev_note *ev);
-/* Takes `ended` (its cause). */
+/* Takes `ended` (its texts). */
 void report_ended(struct agent_core *core,
                   struct attempt *attempt,
                   const struct agent_ended *ended);

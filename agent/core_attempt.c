@@ -85,6 +85,7 @@ struct attempt *attempt_create(struct agent_core *core, struct attempt_key key)
     attempt->flush_at = NEVER;
     attempt->resend_at = NEVER;
     attempt->rewound_at = INT64_MIN;
+    attempt->limits.last_step = -1;
     list_init(&attempt->reports);
     map_u64_set(&core->by_key, packed, attempt);
     map_u64_set(&core->by_serial, attempt->serial, attempt);
@@ -126,6 +127,7 @@ void attempt_destroy(struct agent_core *core, struct attempt *attempt)
         map_u64_del(&core->by_key, packed);
     }
     map_u64_del(&core->by_serial, attempt->serial);
+    limits_fini(&attempt->limits);
     mem_free(attempt->x);
     mem_free(attempt->stop_cause);
     mem_free(attempt);
@@ -476,7 +478,7 @@ void on_assign(struct agent_core *core, const struct agent_ev_assign *ev)
 /* ---- over -------------------------------------------------------------------------
  */
 
-/* The process is gone: reports the end (takes ended->cause) and frees the slot. */
+/* The process is gone: reports the end (takes ended's texts) and frees the slot. */
 static void attempt_over(struct agent_core *core,
                          struct attempt *attempt,
                          const struct agent_ended *ended)
@@ -489,6 +491,7 @@ static void attempt_over(struct agent_core *core,
     attempt->x_len = 0;
     if (attempt->forgotten) {
         mem_free(ended->cause);
+        mem_free(ended->rule);
     } else {
         report_ended(core, attempt, ended);
         log_grew(core, attempt, attempt->log_size);
@@ -730,6 +733,7 @@ void on_exited(struct agent_core *core,
         && (ev->term_sent || ev->kill_sent || ev->unknown)) {
         ended.end = end_of_stop(attempt->stop);
         ended.cause = mem_strdup(attempt->stop_cause);
+        limits_ended(&attempt->limits, &ended);
     } else if (ev->unknown) {
         ended.end = END_FAILED;
         ended.exit_status = -1;

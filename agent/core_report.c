@@ -21,6 +21,7 @@ enum {
     BYTES_POINT = 24,
     BYTES_NOTE = 16,
     BYTES_ENDED = 80,
+    BYTES_STOPPED = 48,
 };
 
 /* ---- gathering --------------------------------------------------------------------
@@ -54,6 +55,7 @@ static void batch_fini(struct batch *batch)
     vec_fini(&batch->point_value);
     vec_fini(&batch->notes);
     mem_free(batch->ended.cause);
+    mem_free(batch->ended.rule);
     *batch = (struct batch){ 0 };
 }
 
@@ -103,6 +105,7 @@ static struct agent_report *batch_take(struct attempt *attempt)
     report->notes_len = batch->notes.len;
     report->has_ended = batch->has_ended;
     report->ended = batch->ended;
+    report->judged = attempt->limits.judged;
     *batch = (struct batch){ 0 };
     return report;
 }
@@ -126,6 +129,7 @@ void agent_report_destroy(struct agent_report *report)
     mem_free(report->point_value);
     mem_free(report->notes);
     mem_free(report->ended.cause);
+    mem_free(report->ended.rule);
     mem_free(report);
 }
 
@@ -146,6 +150,9 @@ static void sender_update(struct agent_core *core, struct attempt *attempt)
 static void
 unacked_add(struct agent_core *core, struct attempt *attempt, struct unacked *unacked)
 {
+    if (list_is_empty(&attempt->reports)) {
+        attempt->silent_since = core->now.ns;
+    }
     list_add_tail(&attempt->reports, &unacked->node);
     core->spool_bytes += unacked->bytes;
     if (attempt->next_send == NULL) {
@@ -267,7 +274,8 @@ void report_ended(struct agent_core *core,
     attempt->batch.ended = *ended;
     attempt->batch.ended.points_thinned = attempt->points_thinned;
     attempt->batch.bytes +=
-        BYTES_ENDED + (ended->cause != NULL ? strlen(ended->cause) : 0);
+        BYTES_ENDED + (ended->cause != NULL ? strlen(ended->cause) : 0)
+        + (ended->rule != NULL ? BYTES_STOPPED + strlen(ended->rule) : 0);
     report_close(core, attempt);
     core_arm(core, attempt);
 }
@@ -336,6 +344,7 @@ void report_ack(struct agent_core *core, struct attempt *attempt, uint64_t seq)
     }
     sender_update(core, attempt);
     if (progress) {
+        attempt->silent_since = core->now.ns;
         resend_arm(core, attempt, true);
         report_consider(core, attempt);
     }

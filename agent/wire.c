@@ -85,6 +85,28 @@ static bool read_stop(const Winnow__Stop *message, struct wire_in *in)
     return key_read(message->key, &in->event.as.stop.key);
 }
 
+static bool read_limits(const Winnow__Limits *message, struct wire_in *in)
+{
+    size_t len = message->n_rung;
+    if (message->n_step != len || message->n_value != len || message->rule == NULL
+        || message->metric == NULL) {
+        return false;
+    }
+    in->limits = mem_alloc_array(len, sizeof *in->limits);
+    for (size_t i = 0; i < len; i++) {
+        in->limits[i] = (struct limit){ .rung = message->rung[i],
+                                        .step = message->step[i],
+                                        .value = message->value[i] };
+    }
+    in->event.kind = AGENT_EV_LIMITS;
+    in->event.as.limits = (struct limits){ .rule = message->rule,
+                                           .metric = message->metric,
+                                           .maximize = message->maximize != 0,
+                                           .items = in->limits,
+                                           .len = len };
+    return key_read(message->key, &in->event.as.limits.key);
+}
+
 bool wire_read(const struct codec_message *message, struct wire_in *in)
 {
     *in = (struct wire_in){ 0 };
@@ -114,6 +136,8 @@ bool wire_read(const struct codec_message *message, struct wire_in *in)
         in->event.kind = AGENT_EV_LOG_ACK;
         in->event.as.log_ack.offset = env->log_ack->offset;
         return key_read(env->log_ack->key, &in->event.as.log_ack.key);
+    case MSG_LIMITS:
+        return read_limits(env->limits, in);
     case MSG_HELLO:
     case MSG_REPORT:
     case MSG_LOG:
@@ -130,8 +154,8 @@ bool wire_read(const struct codec_message *message, struct wire_in *in)
 
 void wire_in_fini(struct wire_in *in)
 {
-    mem_free(in->verdicts);
-    in->verdicts = NULL;
+    mem_free(mem_take(&in->verdicts));
+    mem_free(mem_take(&in->limits));
 }
 
 /* ---- out --------------------------------------------------------------------------
@@ -242,6 +266,16 @@ static void ended_write(Winnow__Ended *to, const struct agent_ended *from)
     PUT(to, names_refused, from->names_refused);
 }
 
+static void stopped_write(Winnow__StoppedBy *to, const struct agent_ended *from)
+{
+    winnow__stopped_by__init(to);
+    to->rule = from->rule;
+    PUT(to, rung, (int32_t)from->rung);
+    PUT(to, step, from->step);
+    PUT(to, value, from->value);
+    PUT(to, threshold, from->threshold);
+}
+
 /* The report's point columns; times become offsets in `offsets`. */
 static void
 points_write(Winnow__Report *to, const struct agent_report *from, int64_t *offsets)
@@ -275,6 +309,7 @@ enum err_code wire_report(const struct agent_report *report,
     Winnow__AttemptKey key;
     Winnow__Started started = WINNOW__STARTED__INIT;
     Winnow__Ended ended;
+    Winnow__StoppedBy stopped_by;
     codec_init_report(&env, &message);
     key_write(&key, report->key);
     message.key = &key;
@@ -301,6 +336,13 @@ enum err_code wire_report(const struct agent_report *report,
     if (report->has_ended) {
         ended_write(&ended, &report->ended);
         message.ended = &ended;
+    }
+    if (report->has_ended && report->ended.rule != NULL) {
+        stopped_write(&stopped_by, &report->ended);
+        ended.stopped_by = &stopped_by;
+    }
+    if (report->judged) {
+        PUT(&message, judged, 1);
     }
     return codec_pack(&env, data_out, len_out, err);
 }

@@ -16,6 +16,7 @@
 struct wire_in {
     struct agent_event event;
     struct agent_verdict *verdicts; /* owned */
+    struct limit *limits;           /* owned */
 };
 
 /* False: the message says nothing that the core could use (a key or id is missing or

@@ -52,6 +52,7 @@ static void note_state(const struct coordinator *c,
     case TO_AGENT_STOP:
     case TO_AGENT_ACK:
     case TO_AGENT_LOG_ACK:
+    case TO_AGENT_LIMITS:
     case TO_AGENT_NR:
         break;
     }

@@ -275,12 +275,28 @@ ended_read(const Winnow__Ended *from, struct rec_ended *out, struct err *err)
     return ERR_OK;
 }
 
+static enum err_code
+stopped_read(const Winnow__StoppedBy *from, struct rec_verdict *out, struct err *err)
+{
+    if (!text_within(from->rule, 1, NAME_BYTES_MAX) || !is_plain(from->rule)) {
+        return err_set(err, ERR_INVALID, "a rule's name must have 1 to %d characters",
+                       NAME_BYTES_MAX);
+    }
+    *out = (struct rec_verdict){ .rule = from->rule,
+                                 .rung = from->rung,
+                                 .step = from->step,
+                                 .value = from->value,
+                                 .threshold = from->threshold };
+    return ERR_OK;
+}
+
 static enum err_code report_read(struct wire *wire,
                                  const Winnow__Report *report,
                                  struct ev_report *out,
                                  struct err *err)
 {
-    *out = (struct ev_report){ .first_seq = report->first_seq };
+    *out = (struct ev_report){ .first_seq = report->first_seq,
+                               .judged = report->judged != 0 };
     enum err_code code = key_read(report->key, &out->key, err);
     if (code == ERR_OK && report->first_seq == 0) {
         code = err_set(err, ERR_INVALID, "entries are numbered from 1");
@@ -295,6 +311,9 @@ static enum err_code report_read(struct wire *wire,
         out->has_ended = true;
         out->cause = cause_cut(wire, report->ended->cause);
         code = ended_read(report->ended, &out->ended, err);
+    }
+    if (code == ERR_OK && out->has_ended && report->ended->stopped_by != NULL) {
+        code = stopped_read(report->ended->stopped_by, &out->stopped_by, err);
     }
     if (code == ERR_OK && report->started != NULL) {
         out->has_started = true;
@@ -351,6 +370,7 @@ enum err_code wire_event(struct wire *wire,
     case MSG_STOP:
     case MSG_ACK:
     case MSG_LOG_ACK:
+    case MSG_LIMITS:
     case MSG_REQUEST:
     case MSG_REPLY:
     case MSG_TYPE_NR:

@@ -197,6 +197,38 @@ static enum err_code pack_log_ack(const struct msg_log_ack *from,
     return codec_pack(&env, data_out, len_out, err);
 }
 
+static enum err_code pack_limits(const struct limits *from,
+                                 uint8_t **data_out,
+                                 size_t *len_out,
+                                 struct err *err)
+{
+    Winnow__Envelope env;
+    Winnow__Limits body;
+    Winnow__AttemptKey key;
+    size_t len = from->len;
+    AUTO_FREE uint32_t *rungs = mem_alloc_array(len, sizeof *rungs);
+    AUTO_FREE int64_t *steps = mem_alloc_array(len, sizeof *steps);
+    AUTO_FREE double *values = mem_alloc_array(len, sizeof *values);
+    codec_init_limits(&env, &body);
+    for (size_t i = 0; i < len; i++) {
+        rungs[i] = from->items[i].rung;
+        steps[i] = from->items[i].step;
+        values[i] = from->items[i].value;
+    }
+    body.key = key_write(from->key, &key);
+    body.rule = pb_text(from->rule);
+    body.metric = pb_text(from->metric);
+    body.has_maximize = from->maximize;
+    body.maximize = from->maximize;
+    body.n_rung = len;
+    body.rung = rungs;
+    body.n_step = len;
+    body.step = steps;
+    body.n_value = len;
+    body.value = values;
+    return codec_pack(&env, data_out, len_out, err);
+}
+
 static enum err_code
 pack_hello_wanted(uint8_t **data_out, size_t *len_out, struct err *err)
 {
@@ -229,6 +261,8 @@ enum err_code wire_pack(struct wire *wire,
         return pack_ack(&message->as.ack, data_out, len_out, err);
     case TO_AGENT_LOG_ACK:
         return pack_log_ack(&message->as.log_ack, data_out, len_out, err);
+    case TO_AGENT_LIMITS:
+        return pack_limits(&message->as.limits, data_out, len_out, err);
     case TO_AGENT_NR:
         break;
     }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/vec.h"
+#include "core/ids.h"
 
 /* One trial's values by step, ascending. Of several values of a step the first stays.
  */
@@ -58,6 +59,23 @@ struct rung {
 
 /* True when the trial has an entry. */
 bool rung_has(const struct rung *rung, uint32_t trial);
+
+/* A value that a rule demands of a trial's first report from `step` on. */
+struct limit {
+    uint32_t rung;
+    int64_t step;
+    double value; /* of the metric; as good will do */
+};
+
+/* What is demanded of an attempt at its next rungs, as its agent is told. */
+struct limits {
+    struct attempt_key key;
+    const char *rule;
+    const char *metric;
+    bool maximize;
+    const struct limit *items; /* by step */
+    size_t len;
+};
 
 struct rung_table {
     VEC(struct rung) rungs;

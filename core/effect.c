@@ -23,6 +23,9 @@ static void message_fini(struct message *message)
         mem_free(message->as.stop.cause);
         message->as.stop.cause = NULL;
         return;
+    case TO_AGENT_LIMITS:
+        mem_free(mem_take(&message->as.limits.items));
+        return;
     case TO_AGENT_HELLO_WANTED:
     case TO_AGENT_SWEEP:
     case TO_AGENT_ASSIGN:

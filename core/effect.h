@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/vec.h"
+#include "core/curves.h"
 #include "core/ids.h"
 #include "core/record.h"
 #include "core/states.h"
@@ -39,6 +40,7 @@ enum message_kind {
     TO_AGENT_STOP,
     TO_AGENT_ACK,
     TO_AGENT_LOG_ACK,
+    TO_AGENT_LIMITS,
     TO_AGENT_NR
 };
 
@@ -116,6 +118,7 @@ struct message {
         struct msg_stop stop;
         struct msg_ack ack;
         struct msg_log_ack log_ack;
+        struct limits limits; /* items owned, texts borrowed from the engine */
     } as;
 };
 

@@ -352,6 +352,7 @@ void engine_step(struct engine *engine,
     engine_watch_agents(engine, effects);
     engine_reconcile_sweeps(engine, effects);
     engine_dispatch(engine, effects);
+    engine_push_limits(engine, effects);
     tell_drained(engine, effects);
 }
 
@@ -403,8 +404,12 @@ bool engine_deadline(const struct engine *engine, struct mono *deadline_out)
     for (size_t i = 0; i < engine->active.len; i++) {
         const struct sweep *sweep = engine->active.ptr[i];
         struct mono end = { 0 };
+        struct mono push = { 0 };
         if (time_budget_end(engine, sweep, &end)) {
             soonest_add(&soonest, end);
+        }
+        if (sweep_limits_due(sweep, &push)) {
+            soonest_add(&soonest, push);
         }
         soonest_heap(&soonest, &sweep->holds);
     }

@@ -337,6 +337,9 @@ void engine_on_hello(struct engine *engine,
     engine_send(effects, agent->peer, welcome);
     mend_missing(engine, agent, hello, effects);
     send_pending_stops(agent, effects);
+    LIST_FOREACH (node, &agent->attempts) {
+        engine_send_limits(container_of(node, struct attempt, agent_node), effects);
+    }
 }
 
 /* ---- on demand ---- */

@@ -72,6 +72,7 @@ struct attempt {
     uint64_t gpu_mask;
     struct objective_seen seen;
     struct list_node agent_node;
+    uint64_t limits_told; /* not recorded: digest of the limits pushed last */
 };
 
 /* Ends that a retry limit counts; index of trial.retries. */
@@ -163,6 +164,9 @@ struct stopping {
     VEC(const struct curve *) finished; /* of finished trials, in order of their ends */
     VEC(uint32_t) finished_trials;
     VEC(double) finished_losses; /* their objective, less is better */
+    /* not recorded, see engine_limits.c: */
+    bool limits_changed;   /* perhaps, since they were pushed */
+    struct mono limits_at; /* not pushed again before */
 };
 
 struct sweep {
@@ -412,6 +416,12 @@ void engine_stop_pruned(struct engine *engine,
                         const struct rec_verdict *verdict,
                         const char *cause,
                         struct effects *effects);
+/* A live attempt was stopped by its agent alone; unless it had been asked to stop. */
+void engine_stopped_by_agent(struct engine *engine,
+                             const struct attempt *attempt,
+                             const struct rec_verdict *verdict,
+                             const char *cause,
+                             struct effects *effects);
 /* Asks a live attempt to stop, once. */
 void engine_stop_attempt(struct engine *engine,
                          struct attempt *attempt,
@@ -521,11 +531,26 @@ void trial_end_curve(struct trial *trial);
 int64_t trial_last_step(const struct trial *trial);
 /* What the rule says of the trial when its curve ended at index `at`. */
 void trial_verdict(const struct trial *trial, size_t at, struct prune_verdict *out);
-/* Asks the rule about each step of the attempt's trial behind `behind`. */
+/* Asks the rule about each step of the attempt's trial behind `behind`. judged: what it
+ * says at a rung was the agent's to decide, so only the entry is recorded. */
 void engine_judge(struct engine *engine,
                   struct attempt *attempt,
                   int64_t behind,
+                  bool judged,
                   struct effects *effects);
+/* Its rule knows limits that agents can apply by themselves. */
+bool sweep_has_limits(const struct sweep *sweep);
+/* Those of a trial's next rungs, by step; gives their number. */
+size_t trial_limits(const struct trial *trial, struct prune_limit *out, size_t max);
+
+/* ---- engine_limits.c ---- */
+
+/* Tells the attempt's agent the limits, if there can be any. */
+void engine_send_limits(const struct attempt *attempt, struct effects *effects);
+/* Tells agents the limits that changed, not too often. Idempotent. */
+void engine_push_limits(struct engine *engine, struct effects *effects);
+/* When limits of the sweep are to be pushed; false: there is nothing to push. */
+bool sweep_limits_due(const struct sweep *sweep, struct mono *at_out);
 
 /* ---- engine_points.c ---- */
 

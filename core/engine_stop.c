@@ -50,6 +50,7 @@ void stopping_rules_changed(struct stopping *stopping)
 {
     rung_table_fini(&stopping->rungs);
     stopping->rungs = (struct rung_table){ 0 };
+    stopping->limits_changed = true;
 }
 
 void trial_drop_curve(struct trial *trial)
@@ -106,6 +107,7 @@ void trial_reached_rung(struct trial *trial, const struct rec_rung *rung)
     struct rung_entry entry = { .trial = trial->number,
                                 .loss = loss_of(trial->sweep->spec, rung->value) };
     rung_table_add(&trial->sweep->stopping.rungs, rung->key, entry);
+    trial->sweep->stopping.limits_changed = true;
 }
 
 /* A trial that ran to its end is what others are measured by. */
@@ -124,6 +126,7 @@ static void keep_finished(struct trial *trial)
     vec_push(&stopping->finished, trial->curve);
     vec_push(&stopping->finished_trials, trial->number);
     vec_push(&stopping->finished_losses, maximize ? -trial->value : trial->value);
+    stopping->limits_changed = true;
 }
 
 void trial_end_curve(struct trial *trial)
@@ -163,11 +166,33 @@ void trial_verdict(const struct trial *trial, size_t at, struct prune_verdict *o
     pruner_judge(&view, out);
 }
 
+bool sweep_has_limits(const struct sweep *sweep)
+{
+    return sweep_spec_stops(sweep->spec)
+           && sweep->spec->stop.rules[0].ops->limits != NULL;
+}
+
+size_t trial_limits(const struct trial *trial, struct prune_limit *out, size_t max)
+{
+    if (!sweep_has_limits(trial->sweep) || !has_curve(trial)) {
+        return 0;
+    }
+    int64_t step = 0;
+    double loss = (double)NAN;
+    const struct curve nothing = { .len = 1, .steps = &step, .losses = &loss };
+    bool reported = trial->curve != NULL && trial->curve->len > 0;
+    struct prune_view view = view_of(trial);
+    view.own = reported ? trial->curve : &nothing;
+    view.newest = view.own->steps[view.own->len - 1];
+    return view.rule->ops->limits(&view, out, max);
+}
+
 /* ---- the decision ---- */
 
 static void emit_rungs(struct engine *engine,
                        const struct attempt *attempt,
                        const struct prune_verdict *verdict,
+                       bool by_agent,
                        struct effects *effects)
 {
     struct trial *trial = attempt->trial;
@@ -180,7 +205,8 @@ static void emit_rungs(struct engine *engine,
                                  .as.rung = { .key = verdict->reached[i].key,
                                               .step = verdict->step,
                                               .value =
-                                                  loss_of(trial->sweep->spec, loss) } };
+                                                  loss_of(trial->sweep->spec, loss),
+                                              .by_agent = by_agent } };
         engine_emit(engine, effects, &record);
     }
 }
@@ -228,6 +254,7 @@ static void stop_by(struct engine *engine,
 void engine_judge(struct engine *engine,
                   struct attempt *attempt,
                   int64_t behind,
+                  bool judged,
                   struct effects *effects)
 {
     const struct trial *trial = attempt->trial;
@@ -243,8 +270,9 @@ void engine_judge(struct engine *engine,
             continue;
         }
         trial_verdict(trial, at, &verdict);
-        emit_rungs(engine, attempt, &verdict, effects);
-        if (verdict.stop) {
+        bool by_agent = judged && verdict.rung >= 0;
+        emit_rungs(engine, attempt, &verdict, by_agent, effects);
+        if (verdict.stop && !by_agent) {
             stop_by(engine, attempt, &verdict, effects);
         }
     }

@@ -420,6 +420,24 @@ void engine_stop_pruned(struct engine *engine,
     }
 }
 
+void engine_stopped_by_agent(struct engine *engine,
+                             const struct attempt *attempt,
+                             const struct rec_verdict *verdict,
+                             const char *cause,
+                             struct effects *effects)
+{
+    struct record record =
+        record_for(attempt->trial, attempt_key_of(attempt), REC_STOP_REQUESTED);
+    if (may_stop(attempt, STOP_PRUNED)) {
+        record.seq = attempt->seq;
+        record.cause = cause;
+        record.as.stop_requested = (struct rec_stop_requested){ .reason = STOP_PRUNED,
+                                                                .by_agent = true,
+                                                                .verdict = *verdict };
+        engine_emit(engine, effects, &record);
+    }
+}
+
 /* ---- reports ---- */
 
 /* What did not start costs no try, nor does what we ended by shutting down. */
@@ -479,11 +497,15 @@ static void take_fresh(struct engine *engine,
         int64_t behind = trial_last_step(trial);
         keep_points(engine, trial, report->key,
                     points_from(report, fresh.point_from, seq + 1, false), effects);
-        engine_judge(engine, attempt, behind, effects);
+        engine_judge(engine, attempt, behind, report->judged, effects);
     }
     if (report->notes.len > fresh.note_from) {
         keep_notes(engine, trial, report, fresh.note_from,
                    last - (fresh.ended ? 1u : 0u), effects);
+    }
+    if (fresh.ended && report->stopped_by.rule != NULL) {
+        engine_stopped_by_agent(engine, attempt, &report->stopped_by, report->cause,
+                                effects);
     }
     if (fresh.ended) {
         end_attempt(engine, attempt, ended_from_report(engine, attempt, report), last,

@@ -71,6 +71,8 @@ struct ev_report {
     bool has_ended;
     struct rec_ended ended; /* state, counts, fenced, value are not read */
     const char *cause;      /* of the end */
+    bool judged;            /* the agent held the points against its limits itself */
+    struct rec_verdict stopped_by; /* the end is the agent's decision; rule NULL: no */
 };
 
 struct ev_log {

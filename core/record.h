@@ -150,13 +150,15 @@ struct rec_verdict {
 
 struct rec_stop_requested {
     enum stop_reason reason;
+    bool by_agent; /* the agent decided it alone, by limits it had been told */
     struct rec_verdict verdict;
 };
 
 struct rec_rung {
     struct rung_key key;
     int64_t step;
-    double value; /* of the metric, as it was reported */
+    double value;  /* of the metric, as it was reported */
+    bool by_agent; /* whether the trial went on from there was the agent's decision */
 };
 
 /* The attempt's end; `state` is what the trial became: final, or TRIAL_QUEUED when it

@@ -8,6 +8,7 @@
  * A verdict is asked for at the step of the first record that it should have led to,
  * with the curve up to there and the rungs as they are. So a rule without rungs that
  * said nothing is not asked; a trial of it that ended pruned without a stop is told.
+ * What agents decided while the coordinator was away is taken as it is.
  */
 #include "core/replay_stop.h"
 
@@ -276,6 +277,9 @@ static void ask(struct replay_stop *stop,
     }
     stop->key = record->key;
     trial_verdict(trial, at, &stop->verdict);
+    if (rung && record->as.rung.by_agent && stop->verdict.rung >= 0) {
+        stop->verdict.stop = false; /* that was for its agent to say */
+    }
     stop->next = 0;
     stop->waiting = stop->verdict.reached_len > 0 || stop->verdict.stop;
     if (!stop->waiting) {
@@ -287,6 +291,26 @@ static void ask(struct replay_stop *stop,
     }
     if (stop->waiting) {
         compare(stop, engine, record);
+    }
+}
+
+/* The agent's own stop is a fact: what limits it had been told is not stored. But the
+ * trial must have had that value, and it must be worse. */
+static void check_agents(struct replay_stop *stop,
+                         const struct trial *trial,
+                         const struct record *record)
+{
+    const struct rec_verdict *said = &record->as.stop_requested.verdict;
+    const struct sweep_spec *spec = trial->sweep->spec;
+    bool better = spec->stop_goal == GOAL_MAX ? said->value >= said->threshold
+                                              : said->value <= said->threshold;
+    size_t at = 0;
+    stop->derived++;
+    if (said->rule == NULL || better) {
+        tell_surplus(stop, record, "no stop, its agent's limit was met");
+    } else if (find_step(trial, said->step, &at)
+               && !same_number(reported(spec, trial->curve->losses[at]), said->value)) {
+        tell_surplus(stop, record, "another value at that step");
     }
 }
 
@@ -303,6 +327,11 @@ static void check_pruned(const struct replay_stop *stop,
         && stop->stop_missed != record->key.trial + 1) {
         tell(stop, &missing, NOTHING, "a stop, for the trial ended pruned");
     }
+}
+
+static bool is_by_agent(const struct record *record)
+{
+    return record->kind == REC_STOP_REQUESTED && record->as.stop_requested.by_agent;
 }
 
 static bool goes_on(const struct replay_stop *stop, const struct record *record)
@@ -330,7 +359,11 @@ void replay_stop_record(struct replay_stop *stop,
     }
     if (is_of_rule(record)) {
         feed(stop, trial, record);
-        ask(stop, engine, trial, record);
+        if (is_by_agent(record)) {
+            check_agents(stop, trial, record);
+        } else {
+            ask(stop, engine, trial, record);
+        }
     } else if (record->kind == REC_ENDED) {
         feed(stop, trial, record);
         check_pruned(stop, live, record);

@@ -241,6 +241,7 @@ void engine_send_assign(const struct attempt *attempt, struct effects *effects)
                                               .fresh = attempt->fresh,
                                               .revision = revision->number } };
     engine_send(effects, attempt->agent->peer, message);
+    engine_send_limits(attempt, effects);
 }
 
 /* Given out so often and never through: nobody knows larger numbers of attempts. */

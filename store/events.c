@@ -44,6 +44,7 @@ enum event_flags {
     EVENT_CHECKPOINT = 1u << 8,
     EVENT_FRESH = 1u << 9,
     EVENT_RESUMED = 1u << 10,
+    EVENT_BY_AGENT = 1u << 11,
 };
 
 /* The columns that differ by kind. */
@@ -125,6 +126,7 @@ static void put_stop(const struct rec_stop_requested *stop,
                      struct strbuf *blob)
 {
     row->reason = (int64_t)stop->reason;
+    row->flags = flag(stop->by_agent, EVENT_BY_AGENT);
     if (stop->verdict.rule == NULL) {
         return;
     }
@@ -161,6 +163,7 @@ static void put_rung(const struct rec_rung *rung, struct event_row *row)
     row->number = (uint64_t)rung->step;
     row->number2 = pack_rung(rung->key);
     row->value = rung->value;
+    row->flags = flag(rung->by_agent, EVENT_BY_AGENT);
 }
 
 static void
@@ -430,6 +433,7 @@ static void
 get_stop(struct stmt *row, struct blob_reader *in, struct rec_stop_requested *out)
 {
     out->reason = (enum stop_reason)col_u32(row, COL_REASON);
+    out->by_agent = has_flag(row, EVENT_BY_AGENT);
     if (in->len == 0) {
         return; /* no rule */
     }
@@ -504,6 +508,7 @@ static bool get_body(struct stmt *row,
         out->as.rung.step = col_i64(row, COL_NUMBER);
         out->as.rung.key = unpack_rung(col_u64(row, COL_NUMBER2));
         out->as.rung.value = col_f64(row, COL_VALUE);
+        out->as.rung.by_agent = has_flag(row, EVENT_BY_AGENT);
         return true;
     case REC_ENDED:
         get_ended(row, in, &out->as.ended);

@@ -125,6 +125,7 @@ static void put_details(json_t *event, struct stmt *row, const struct record *re
     } else if (record->kind == REC_STOP_REQUESTED) {
         json_put_str(event, "stop_reason",
                      stop_reason_name(record->as.stop_requested.reason));
+        json_put_bool(event, "by_agent", record->as.stop_requested.by_agent);
         put_verdict(event, &record->as.stop_requested.verdict);
     } else if (record->kind == REC_RUNG) {
         put_rung(event, &record->as.rung);

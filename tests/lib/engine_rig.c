@@ -105,9 +105,20 @@ static void forget_suggests(struct rig *rig)
     vec_reset(&rig->suggests);
 }
 
+static void forget_sent(struct rig *rig)
+{
+    for (size_t i = 0; i < rig->sent.len; i++) {
+        struct message *message = &rig->sent.ptr[i].message;
+        if (message->kind == TO_AGENT_LIMITS) {
+            mem_free(mem_take(&message->as.limits.items));
+        }
+    }
+    vec_reset(&rig->sent);
+}
+
 void rig_clear(struct rig *rig)
 {
-    vec_reset(&rig->sent);
+    forget_sent(rig);
     vec_reset(&rig->ended);
     forget_suggests(rig);
     rig->reply_code = ERR_OK;
@@ -121,6 +132,7 @@ void rig_fini(struct rig *rig)
         record_destroy(rig->records.ptr[i]);
     }
     vec_fini(&rig->records);
+    forget_sent(rig);
     vec_fini(&rig->sent);
     vec_fini(&rig->ended);
     forget_suggests(rig);
@@ -182,6 +194,9 @@ static void take_effect(struct rig *rig, struct effect *effect)
             rig->verdict = effect->as.message.as.welcome.verdicts[0];
         }
         vec_push(&rig->sent, ((struct rig_sent){ effect->peer, effect->as.message }));
+        if (effect->as.message.kind == TO_AGENT_LIMITS) {
+            effect->as.message.as.limits.items = NULL; /* ours now */
+        }
         return;
     case FX_SUGGEST:
         vec_push(&rig->suggests, effect->as.suggest);

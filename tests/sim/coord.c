@@ -532,6 +532,12 @@ static struct ev_report report_of(const struct agent_report *from,
                    .end_ms = from->ended.time_ms,
                    .points_thinned = from->ended.points_thinned },
         .cause = from->ended.cause,
+        .judged = from->judged,
+        .stopped_by = { .rule = from->ended.rule,
+                        .rung = (int32_t)from->ended.rung,
+                        .step = from->ended.step,
+                        .value = from->ended.value,
+                        .threshold = from->ended.threshold },
     };
 }
 

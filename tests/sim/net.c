@@ -94,6 +94,10 @@ static struct message message_copy(const struct message *from)
     case TO_AGENT_STOP:
         to.as.stop.cause = mem_strdup(from->as.stop.cause);
         break;
+    case TO_AGENT_LIMITS:
+        to.as.limits.items = mem_dup(from->as.limits.items,
+                                     from->as.limits.len * sizeof *to.as.limits.items);
+        break;
     case TO_AGENT_HELLO_WANTED:
     case TO_AGENT_ACK:
     case TO_AGENT_LOG_ACK:
@@ -124,6 +128,9 @@ static void message_fini(struct message *message)
     }
     case TO_AGENT_STOP:
         mem_free(message->as.stop.cause);
+        break;
+    case TO_AGENT_LIMITS:
+        mem_free(mem_take(&message->as.limits.items));
         break;
     case TO_AGENT_HELLO_WANTED:
     case TO_AGENT_ACK:

@@ -426,6 +426,7 @@ void oracle_sent(struct sim *sim, const struct message *message)
     case TO_AGENT_HELLO_WANTED:
     case TO_AGENT_REFUSE:
     case TO_AGENT_LOG_ACK:
+    case TO_AGENT_LIMITS:
     case TO_AGENT_NR:
         return;
     }

@@ -286,6 +286,119 @@ static void wrong_rules_are_refused(void **state)
     rig_fini(&rig);
 }
 
+/* ---- what agents may decide alone ---- */
+
+static const struct limits *limits_of(const struct rig *rig, size_t n)
+{
+    const struct message *message = rig_message(rig, TO_AGENT_LIMITS, n);
+    assert_non_null(message);
+    return &message->as.limits;
+}
+
+static void limits_go_with_assignments_and_are_pushed_now_and_then(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    begin(&rig, "{pruner: asha, min: 2, eta: 2}", 2);
+    rig_advance(&rig, 1000);
+    rig_clear(&rig);
+    point(&rig, key(0, 1), 2, 0.5);
+    assert_int_equal(rig_count(&rig, TO_AGENT_LIMITS), 2);
+    const struct limits *own = limits_of(&rig, 0);
+    const struct limits *told = limits_of(&rig, 1);
+    assert_int_equal(own->key.trial, 0);
+    assert_int_equal(own->len, 0); /* it has passed its rung */
+    assert_int_equal(told->key.trial, 1);
+    assert_string_equal(told->rule, "asha");
+    assert_string_equal(told->metric, "acc");
+    assert_true(told->maximize);
+    assert_int_equal(told->len, 1);
+    assert_int_equal(told->items[0].rung, 0);
+    assert_int_equal(told->items[0].step, 2);
+    assert_true(told->items[0].value == 0.5);
+    rig_clear(&rig);
+    point(&rig, key(0, 1), 4, 0.6);
+    assert_int_equal(rig_count(&rig, TO_AGENT_LIMITS), 0); /* not so soon again */
+    rig_advance(&rig, 1000);
+    assert_int_equal(rig_count(&rig, TO_AGENT_LIMITS), 1);
+    assert_int_equal(limits_of(&rig, 0)->len, 2);
+    rig_clear(&rig);
+    rig_advance(&rig, 1000);
+    assert_int_equal(rig_count(&rig, TO_AGENT_LIMITS), 0); /* nothing new */
+    rig_hello(&rig, 2, "b", 1, 1);
+    const struct limits *first = limits_of(&rig, 0);
+    assert_int_equal(first->key.trial, 2);
+    assert_int_equal(first->len, 2);
+    rig_fini(&rig);
+}
+
+static void rules_without_limits_tell_none(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    begin(&rig, "{pruner: median}", 2);
+    point(&rig, key(0, 1), 2, 0.5);
+    rig_advance(&rig, 1000);
+    rig_hello(&rig, 1, "a", 1, 2);
+    assert_int_equal(rig_count(&rig, TO_AGENT_LIMITS), 0);
+    rig_fini(&rig);
+}
+
+/* A report of the agent's own judgement: a value at step 2 that the rule would stop,
+ * and the end. */
+static void judged(struct rig *rig, uint32_t trial, double value, const char *rule)
+{
+    const char *name = "acc";
+    const uint32_t names[1] = { 0 };
+    const int64_t step = 2;
+    rig_step(rig, (struct event){
+                      .kind = EV_REPORT,
+                      .peer = 1,
+                      .as.report = {
+                          .key = key(trial, 1),
+                          .first_seq =
+                              engine_trial(rig->engine, key(trial, 1))->live->seq + 1,
+                          .points = { .len = 1,
+                                      .names = &name,
+                                      .names_len = 1,
+                                      .name = names,
+                                      .step = &step,
+                                      .time_ms = &rig->now_ms,
+                                      .value = &value },
+                          .has_ended = true,
+                          .ended = { .end = rule != NULL ? END_PRUNED : END_EXITED },
+                          .cause = rule != NULL ? "by the agent" : NULL,
+                          .judged = true,
+                          .stopped_by = { .rule = rule,
+                                          .rung = 0,
+                                          .step = step,
+                                          .value = value,
+                                          .threshold = 0.45 } } });
+}
+
+static void what_agents_decided_is_recorded_as_it_was(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    begin(&rig, "{pruner: asha, min: 2, eta: 2}", 3);
+    point(&rig, key(0, 1), 2, 0.5);
+    judged(&rig, 1, 0.4, "asha");
+    const struct record *stop = last_record(&rig, REC_STOP_REQUESTED);
+    assert_true(stop->as.stop_requested.by_agent);
+    assert_string_equal(stop->as.stop_requested.verdict.rule, "asha");
+    assert_true(stop->as.stop_requested.verdict.threshold == 0.45);
+    assert_string_equal(stop->cause, "by the agent");
+    assert_true(last_record(&rig, REC_RUNG)->as.rung.by_agent);
+    assert_int_equal(engine_trial(rig.engine, key(1, 1))->state, TRIAL_PRUNED);
+    /* It let this one pass, and so do we, though it is the worst of three. */
+    judged(&rig, 2, 0.3, NULL);
+    assert_int_equal(engine_trial(rig.engine, key(2, 1))->state, TRIAL_FINISHED);
+    assert_int_equal(rig_records(&rig, REC_STOP_REQUESTED), 1);
+    assert_int_equal(rig_records(&rig, REC_RUNG), 3);
+    assert_int_equal(stops(&rig), 0);
+    rig_fini(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +412,9 @@ int main(void)
         TEST(a_new_attempt_begins_its_curve_anew),
         TEST(rules_print_as_they_are_read),
         TEST(wrong_rules_are_refused),
+        TEST(limits_go_with_assignments_and_are_pushed_now_and_then),
+        TEST(rules_without_limits_tell_none),
+        TEST(what_agents_decided_is_recorded_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
