@@ -312,7 +312,7 @@ static enum err_code report_read(struct wire *wire,
         out->cause = cause_cut(wire, report->ended->cause);
         code = ended_read(report->ended, &out->ended, err);
     }
-    if (code == ERR_OK && out->has_ended && report->ended->stopped_by != NULL) {
+    if (code == ERR_OK && report->ended != NULL && report->ended->stopped_by != NULL) {
         code = stopped_read(report->ended->stopped_by, &out->stopped_by, err);
     }
     if (code == ERR_OK && report->started != NULL) {

@@ -54,7 +54,7 @@ static uint64_t digest_of(const struct prune_limit *limits, size_t len)
     for (size_t i = 0; i < len; i++) {
         uint64_t words[2] = { (uint64_t)limits[i].step, 0 };
         memcpy(&words[1], &limits[i].loss, sizeof words[1]);
-        for (size_t bit = 0; bit < 2 * 64; bit += 8) {
+        for (size_t bit = 0; bit < sizeof words * 8; bit += 8) {
             digest = (digest ^ (words[bit / 64] >> bit % 64 & 0xff)) * 1099511628211u;
         }
     }
