@@ -547,6 +547,8 @@ static enum err_code apply_ended(struct engine *engine,
     if (code == ERR_OK && trial_state_is_final(trial->state)) {
         sweep_learn(trial->sweep, trial);
         trial_end_curve(trial);
+    } else if (code == ERR_OK && trial->joined == NULL) {
+        trial_drop_curve(trial); /* no attempt goes on from it */
     }
     return code;
 }

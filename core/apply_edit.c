@@ -58,10 +58,11 @@ void sweep_add_revision(struct sweep *sweep,
     revision->spec = spec;
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
     vec_push(&sweep->revisions, revision);
-    if (sweep->spec != NULL && !same_rules(sweep->spec, spec)) {
-        stopping_rules_changed(&sweep->stopping);
-    }
+    const struct sweep_spec *before = sweep->spec;
     sweep->spec = spec;
+    if (before != NULL && !same_rules(before, spec)) {
+        stopping_rules_changed(sweep, before);
+    }
     sweep->trials_total = sweep_spec_trials(spec);
     for (size_t i = 0; i < sweep->revisions.len; i++) {
         struct revision *older = sweep->revisions.ptr[i];

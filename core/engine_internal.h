@@ -143,6 +143,7 @@ struct trial {
     struct attempt *live;        /* NULL: none */
     struct curve *curve;         /* of stop.metric; NULL: none needed or reported */
     bool curve_old;              /* the newest attempt has not reported yet */
+    int64_t curve_from;          /* steps below it are of attempts before */
     struct past *past;           /* NULL: nothing counted yet, or it has ended */
     struct list_node queue_node; /* linked while queued, in sweep.queue or sweep.held */
     double x[];                  /* internal values in its revision's space */
@@ -160,6 +161,7 @@ struct knowledge {
 
 /* What early stopping compares a trial with; see engine_stop.c. */
 struct stopping {
+    uint32_t since; /* revision from which on it looks at the same metric */
     struct rung_table rungs;
     VEC(const struct curve *) finished; /* of finished trials, in order of their ends */
     VEC(uint32_t) finished_trials;
@@ -519,8 +521,9 @@ void engine_on_retry(struct engine *engine,
 /* ---- engine_stop.c ---- */
 
 void stopping_fini(struct stopping *stopping);
-/* What was recorded at rungs of other rules says nothing to these. */
-void stopping_rules_changed(struct stopping *stopping);
+/* The sweep's newest revision has other rules than the one before: what was recorded at
+ * rungs says nothing to these, and curves of another metric are dropped. */
+void stopping_rules_changed(struct sweep *sweep, const struct sweep_spec *before);
 void trial_drop_curve(struct trial *trial);
 /* For apply.c: points of the attempt that is in force, a rung reached, the trial's end.
  */

@@ -24,13 +24,13 @@ static bool same_metric(const struct sweep_spec *a, const struct sweep_spec *b)
     return a->stop_goal == b->stop_goal && strcmp(a->stop_metric, b->stop_metric) == 0;
 }
 
-/* The trial was made under a file with a rule that looks at what today's looks at: else
- * its curve would begin somewhere in the middle. */
+/* The trial was made under a file whose rule looks at what today's looks at, and so did
+ * all between: else its curve would have holes. */
 static bool has_curve(const struct trial *trial)
 {
-    const struct sweep_spec *then = trial->revision->spec;
-    const struct sweep_spec *now = trial->sweep->spec;
-    return sweep_spec_stops(then) && sweep_spec_stops(now) && same_metric(then, now);
+    const struct sweep *sweep = trial->sweep;
+    return sweep_spec_stops(sweep->spec)
+           && trial->revision->number >= sweep->stopping.since;
 }
 
 static double loss_of(const struct sweep_spec *spec, double value)
@@ -46,19 +46,31 @@ void stopping_fini(struct stopping *stopping)
     vec_fini(&stopping->finished_losses);
 }
 
-void stopping_rules_changed(struct stopping *stopping)
-{
-    rung_table_fini(&stopping->rungs);
-    stopping->rungs = (struct rung_table){ 0 };
-    stopping->limits_changed = true;
-}
-
 void trial_drop_curve(struct trial *trial)
 {
     if (trial->curve != NULL) {
         curve_fini(trial->curve);
         mem_free(trial->curve);
         trial->curve = NULL;
+    }
+}
+
+void stopping_rules_changed(struct sweep *sweep, const struct sweep_spec *before)
+{
+    struct stopping *stopping = &sweep->stopping;
+    rung_table_fini(&stopping->rungs);
+    stopping->rungs = (struct rung_table){ 0 };
+    stopping->limits_changed = true;
+    if (sweep_spec_stops(before) && sweep_spec_stops(sweep->spec)
+        && same_metric(before, sweep->spec)) {
+        return;
+    }
+    stopping->since = sweep_newest(sweep)->number;
+    vec_reset(&stopping->finished);
+    vec_reset(&stopping->finished_trials);
+    vec_reset(&stopping->finished_losses);
+    for (size_t i = 0; i < sweep->trials.len; i++) {
+        trial_drop_curve(sweep->trials.ptr[i]);
     }
 }
 
@@ -76,6 +88,7 @@ static void add_to_curve(struct trial *trial, int64_t step, double loss)
 static void renew_curve(struct trial *trial, int64_t first_step)
 {
     trial->curve_old = false;
+    trial->curve_from = trial->resumed ? first_step : 0;
     if (!trial->resumed) {
         trial_drop_curve(trial);
     } else if (trial->curve != NULL) {
@@ -266,7 +279,8 @@ void engine_judge(struct engine *engine,
         if (attempt->stop != STOP_NONE) {
             return;
         }
-        if (trial->curve->steps[at] <= behind) {
+        if (trial->curve->steps[at] <= behind
+            || trial->curve->steps[at] < trial->curve_from) {
             continue;
         }
         trial_verdict(trial, at, &verdict);
@@ -287,17 +301,34 @@ int64_t trial_last_step(const struct trial *trial)
 
 /* ---- after a restart ---- */
 
+/* The first of the attempts whose points its newest went on from. */
+static uint32_t first_part(const struct trial *trial)
+{
+    size_t i = trial->joined != NULL ? trial->joined->parts.len : 0;
+    while (i > 1 && trial->joined->parts.ptr[i - 1].resumed) {
+        i--;
+    }
+    return i > 0 ? trial->joined->parts.ptr[i - 1].attempt : trial->attempts;
+}
+
+static void each_part(const struct trial *trial, engine_curve_fn fn, void *ctx)
+{
+    struct attempt_key key = { .sweep = trial->sweep->key, .trial = trial->number };
+    for (key.attempt = first_part(trial); key.attempt <= trial->attempts;
+         key.attempt++) {
+        fn(ctx, key, trial->run_key, trial->sweep->spec->stop_metric);
+    }
+}
+
 void engine_each_curve(const struct engine *engine, engine_curve_fn fn, void *ctx)
 {
-    for (size_t i = 0; i < engine->active.len; i++) {
-        const struct sweep *sweep = engine->active.ptr[i];
+    size_t pos = 0;
+    void *item = NULL;
+    while (map_u64_next(&engine->sweeps, &pos, NULL, &item)) {
+        const struct sweep *sweep = item; /* also one that is over may be reopened */
         for (size_t k = 0; k < sweep->stopping.finished_trials.len; k++) {
-            const struct trial *trial =
-                sweep->trials.ptr[sweep->stopping.finished_trials.ptr[k]];
-            struct attempt_key key = { .sweep = sweep->key,
-                                       .trial = trial->number,
-                                       .attempt = trial->attempts };
-            fn(ctx, key, trial->run_key, sweep->spec->stop_metric);
+            each_part(sweep->trials.ptr[sweep->stopping.finished_trials.ptr[k]], fn,
+                      ctx);
         }
     }
 }
@@ -311,6 +342,9 @@ void engine_replay_curve(struct engine *engine,
     struct trial *trial = engine_trial(engine, key);
     if (trial == NULL || !has_curve(trial)) {
         return;
+    }
+    if (len > 0 && trial->curve != NULL) { /* as it was when this attempt began */
+        curve_cut(trial->curve, steps[0]);
     }
     for (size_t i = 0; i < len; i++) {
         add_to_curve(trial, steps[i], loss_of(trial->sweep->spec, values[i]));

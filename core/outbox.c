@@ -6,6 +6,9 @@
  * newest record before it and is ready once that many records are on disk. All waiting
  * effects stand in one queue, so a reader of it never sees them out of order; effects
  * that need no commit go through a queue of their own and never wait.
+ *
+ * What is added at once comes from one step of the engine and is committed at once: a
+ * decision would be lost if only what led to it reached the disk.
  */
 #include "core/outbox.h"
 
@@ -33,6 +36,7 @@ struct record_batch {
 struct outbox {
     struct record_batch open;
     struct record_batch flight; /* lent to the writer; empty: no commit in flight */
+    VEC(uint64_t) steps;        /* `added` after each step that has records in `open` */
     uint64_t added;             /* records ever added */
     uint64_t committed;         /* records ever committed */
     struct waiting_queue held;  /* after_commit effects */
@@ -69,6 +73,7 @@ void outbox_destroy(struct outbox *outbox)
     vec_fini(&outbox->open.records);
     batch_clear(&outbox->flight);
     vec_fini(&outbox->flight.records);
+    vec_fini(&outbox->steps);
     queue_fini(&outbox->held);
     queue_fini(&outbox->free);
     mem_free(outbox);
@@ -76,6 +81,7 @@ void outbox_destroy(struct outbox *outbox)
 
 void outbox_add(struct outbox *outbox, struct effects *effects)
 {
+    uint64_t before = outbox->added;
     for (size_t i = 0; i < effects->list.len; i++) {
         struct effect *effect = &effects->list.ptr[i];
         if (effect->kind == FX_PERSIST) {
@@ -92,6 +98,9 @@ void outbox_add(struct outbox *outbox, struct effects *effects)
         }
     }
     vec_reset(&effects->list);
+    if (outbox->added > before) {
+        vec_push(&outbox->steps, outbox->added);
+    }
 }
 
 static bool
@@ -140,6 +149,22 @@ static void batch_split(struct outbox *outbox, size_t n)
 }
 /* NOLINTEND(bugprone-sizeof-expression) */
 
+/* Whole steps, the first of them and what else fits into `max` records; gives their
+ * records. */
+static size_t take_steps(struct outbox *outbox, size_t max)
+{
+    size_t steps = 1;
+    while (steps < outbox->steps.len
+           && outbox->steps.ptr[steps] - outbox->committed <= max) {
+        steps++;
+    }
+    uint64_t last = outbox->steps.ptr[steps - 1];
+    outbox->steps.len -= steps;
+    memmove(outbox->steps.ptr, outbox->steps.ptr + steps,
+            outbox->steps.len * sizeof *outbox->steps.ptr);
+    return (size_t)(last - outbox->committed);
+}
+
 bool outbox_seal(struct outbox *outbox,
                  size_t max,
                  struct record *const **records_out,
@@ -149,8 +174,9 @@ bool outbox_seal(struct outbox *outbox,
     if (outbox->flight.records.len > 0 || outbox->open.records.len == 0) {
         return false;
     }
-    if (outbox->open.records.len > max) {
-        batch_split(outbox, max);
+    size_t len = take_steps(outbox, max);
+    if (outbox->open.records.len > len) {
+        batch_split(outbox, len);
     } else {
         struct record_batch empty = outbox->flight;
         outbox->flight = outbox->open;

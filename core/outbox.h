@@ -29,7 +29,8 @@ void outbox_add(struct outbox *outbox, struct effects *effects);
 bool outbox_next(struct outbox *outbox, struct effect *effect_out);
 
 /* Closes the open batch and lends its records until outbox_committed; false when it is
- * empty or a batch is in flight. At most `max` records; the rest stays open. */
+ * empty or a batch is in flight. Whole steps (outbox_add), at least one, else at most
+ * `max` records; the rest stays open. */
 bool outbox_seal(struct outbox *outbox,
                  size_t max,
                  struct record *const **records_out,

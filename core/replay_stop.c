@@ -295,7 +295,8 @@ static void ask(struct replay_stop *stop,
 }
 
 /* The agent's own stop is a fact: what limits it had been told is not stored. But the
- * trial must have had that value, and it must be worse. */
+ * trial must have had that value, and it must be worse; unless an edit changed what is
+ * looked at, since when the trial has no curve. */
 static void check_agents(struct replay_stop *stop,
                          const struct trial *trial,
                          const struct record *record)
@@ -306,7 +307,7 @@ static void check_agents(struct replay_stop *stop,
                                               : said->value <= said->threshold;
     size_t at = 0;
     stop->derived++;
-    if (said->rule == NULL || better) {
+    if (said->rule == NULL || (better && trial->curve != NULL)) {
         tell_surplus(stop, record, "no stop, its agent's limit was met");
     } else if (find_step(trial, said->step, &at)
                && !same_number(reported(spec, trial->curve->losses[at]), said->value)) {

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "core/outbox.h"
+#include "pruners/registry.h"
 #include "samplers/registry.h"
 #include "tests/sim/derive.h"
 #include "tests/sim/digest.h"
@@ -64,6 +65,7 @@ static struct engine *make_engine(const struct coord *coord)
 {
     struct engine_config config = { .lease_ms = SIM_LEASE_MS,
                                     .samplers = &sampler_registry_all,
+                                    .pruners = &pruner_registry_all,
                                     .home_id = SIM_HOME_ID,
                                     .next_run_key =
                                         storage_next_run_key(coord->storage) };
@@ -472,6 +474,7 @@ void coord_start(struct sim *sim)
     enum err_code code =
         storage_replay(coord->storage, replay_record, coord->engine, &err);
     SIM_CHECK(sim, code == ERR_OK, "replay: %s", err.msg);
+    storage_curves(coord->storage, coord->engine);
     compare_shadow(sim, "the restarted engine");
     coord->up = true;
     coord->well_since_ns = sim->now_ns;

@@ -6,9 +6,11 @@
 
 #include "base/vec.h"
 #include "core/replay_check.h"
+#include "pruners/registry.h"
 #include "samplers/registry.h"
 
 struct derive {
+    const struct storage *storage;
     VEC(struct run_id) sweeps;
     VEC(struct replay_check *) checks;
     struct err *err; /* the first difference */
@@ -45,12 +47,20 @@ static void on_difference(void *ctx, const struct replay_difference *found)
     }
 }
 
+static void on_ask(void *ctx, const struct replay_ask *ask, struct replay_points *out)
+{
+    const struct derive *derive = ctx;
+    storage_points(derive->storage, ask, out);
+}
+
 static void checks_make(struct derive *derive)
 {
     for (size_t i = 0; i < derive->sweeps.len; i++) {
         struct replay_check_config config = { .sweep = derive->sweeps.ptr[i],
                                               .samplers = &sampler_registry_all,
+                                              .pruners = &pruner_registry_all,
                                               .fn = on_difference,
+                                              .points = on_ask,
                                               .ctx = derive };
         vec_push(&derive->checks, replay_check_create(&config));
     }
@@ -58,7 +68,7 @@ static void checks_make(struct derive *derive)
 
 enum err_code derive_again(struct storage *storage, struct err *err)
 {
-    struct derive derive = { .err = err };
+    struct derive derive = { .storage = storage, .err = err };
     enum err_code code = storage_replay(storage, on_sweep, &derive, err);
     if (code == ERR_OK) {
         checks_make(&derive);

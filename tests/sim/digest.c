@@ -126,6 +126,17 @@ compare_joined(struct compare *compare, const struct joined *a, const struct joi
 }
 
 static void
+compare_curves(struct compare *compare, const struct curve *a, const struct curve *b)
+{
+    size_t len = a != NULL ? a->len : 0;
+    expect(compare, "curve's steps", (int64_t)len, b != NULL ? (int64_t)b->len : 0);
+    for (size_t i = 0; i < len && compare->same; i++) {
+        expect(compare, "curve's step", a->steps[i], b->steps[i]);
+        expect(compare, "curve's value", bits_of(a->losses[i]), bits_of(b->losses[i]));
+    }
+}
+
+static void
 compare_trials(struct compare *compare, const struct trial *a, const struct trial *b)
 {
     compare->place[1] = a->number;
@@ -146,6 +157,11 @@ compare_trials(struct compare *compare, const struct trial *a, const struct tria
     compare_pasts(compare, a->past, b->past);
     expect(compare, "resumed", a->resumed, b->resumed);
     compare_joined(compare, a->joined, b->joined);
+    if (a->live != NULL && a->curve != NULL) {
+        expect(compare, "old curve", a->curve_old, b->curve_old);
+        expect(compare, "curve begins", a->curve_from, b->curve_from);
+    }
+    compare_curves(compare, a->curve, b->curve);
     compare_attempts(compare, a->live, b->live);
 }
 
@@ -171,6 +187,34 @@ static void compare_histories(struct compare *compare,
     expect(compare, "rows of the history", (int64_t)len, (int64_t)history_total(b));
     for (size_t i = 0; i < len && compare->same; i++) {
         expect(compare, "row of the history", history_trial(a, i), history_trial(b, i));
+    }
+}
+
+/* What trials are compared with. */
+static void compare_stopping(struct compare *compare,
+                             const struct stopping *a,
+                             const struct stopping *b)
+{
+    expect(compare, "rungs", (int64_t)a->rungs.rungs.len, (int64_t)b->rungs.rungs.len);
+    for (size_t i = 0; i < a->rungs.rungs.len && compare->same; i++) {
+        const struct rung *x = &a->rungs.rungs.ptr[i];
+        const struct rung *y = &b->rungs.rungs.ptr[i];
+        expect(compare, "rung", x->key.number, y->key.number);
+        expect(compare, "bracket", x->key.bracket, y->key.bracket);
+        expect(compare, "rule", x->key.leaf, y->key.leaf);
+        expect(compare, "entries", (int64_t)x->entries.len, (int64_t)y->entries.len);
+        for (size_t k = 0; k < x->entries.len && compare->same; k++) {
+            expect(compare, "entry", x->entries.ptr[k].trial, y->entries.ptr[k].trial);
+            expect(compare, "entry's value", bits_of(x->entries.ptr[k].loss),
+                   bits_of(y->entries.ptr[k].loss));
+        }
+    }
+    expect(compare, "finished", (int64_t)a->finished.len, (int64_t)b->finished.len);
+    for (size_t i = 0; i < a->finished.len && compare->same; i++) {
+        expect(compare, "who finished", a->finished_trials.ptr[i],
+               b->finished_trials.ptr[i]);
+        expect(compare, "finished value", bits_of(a->finished_losses.ptr[i]),
+               bits_of(b->finished_losses.ptr[i]));
     }
 }
 
@@ -207,6 +251,7 @@ compare_sweeps(struct compare *compare, const struct sweep *a, const struct swee
         compare_trials(compare, a->trials.ptr[i], b->trials.ptr[i]);
     }
     compare->place[1] = 0;
+    compare_stopping(compare, &a->stopping, &b->stopping);
     if (compare->same) {
         compare_histories(compare, &a->known->history, &b->known->history);
     }

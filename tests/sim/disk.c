@@ -4,6 +4,8 @@
  * time: latency, full disks and lost commits are the coordinator's model. */
 #include "tests/sim/disk.h"
 
+#include <string.h>
+
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
@@ -46,6 +48,31 @@ void disk_apply(struct disk *disk, struct record *const *records, size_t len)
         vec_push(&disk->records, record_clone(records[i]));
         if (records[i]->run_key >= disk->next_run_key) {
             disk->next_run_key = records[i]->run_key + 1;
+        }
+    }
+}
+
+void disk_points(const struct disk *disk,
+                 const struct replay_ask *ask,
+                 struct replay_points *out)
+{
+    uint64_t behind = ask->behind;
+    for (size_t i = 0; i < disk->records.len; i++) {
+        const struct record *record = disk->records.ptr[i];
+        const struct rec_points *points = &record->as.points;
+        if (record->kind != REC_POINTS || key_pack(record->key) != key_pack(ask->key)) {
+            continue;
+        }
+        for (size_t k = 0; k < points->len; k++) {
+            uint64_t seq = points->first_seq + k;
+            if (seq <= behind || seq > ask->upto) {
+                continue;
+            }
+            behind = seq;
+            if (strcmp(points->names[points->name[k]], ask->metric) == 0) {
+                vec_push(&out->steps, points->step[k]);
+                vec_push(&out->values, points->value[k]);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "core/record.h"
+#include "core/replay_check.h"
 
 struct disk;
 
@@ -28,6 +29,11 @@ enum err_code disk_replay(const struct disk *disk,
                           disk_replay_fn fn,
                           void *ctx,
                           struct err *err) MUST_USE;
+
+/* Appends the points that are asked for in the order of their numbers, each once. */
+void disk_points(const struct disk *disk,
+                 const struct replay_ask *ask,
+                 struct replay_points *out);
 
 /* The least run key not in use. */
 uint64_t disk_next_run_key(const struct disk *disk);

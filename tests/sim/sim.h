@@ -69,6 +69,7 @@ struct sim_totals {
     uint64_t commits;
     uint64_t restarts; /* of the coordinator */
     uint64_t asides;   /* agents set aside */
+    uint64_t stops;    /* by a rule */
     int64_t virtual_ms;
 };
 

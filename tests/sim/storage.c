@@ -105,6 +105,39 @@ storage_replay(struct storage *storage, disk_replay_fn fn, void *ctx, struct err
                           : code;
 }
 
+void storage_points(const struct storage *storage,
+                    const struct replay_ask *ask,
+                    struct replay_points *out)
+{
+    disk_points(storage->disk, ask, out);
+}
+
+struct curve_feed {
+    const struct storage *storage;
+    struct engine *engine;
+};
+
+static void
+feed_curve(void *ctx, struct attempt_key key, uint64_t run_key, const char *metric)
+{
+    const struct curve_feed *feed = ctx;
+    struct replay_points points = { 0 };
+    struct replay_ask ask = {
+        .key = key, .run_key = run_key, .metric = metric, .upto = UINT64_MAX
+    };
+    disk_points(feed->storage->disk, &ask, &points);
+    engine_replay_curve(feed->engine, key, points.steps.ptr, points.values.ptr,
+                        points.steps.len);
+    vec_fini(&points.steps);
+    vec_fini(&points.values);
+}
+
+void storage_curves(const struct storage *storage, struct engine *engine)
+{
+    struct curve_feed feed = { .storage = storage, .engine = engine };
+    engine_each_curve(engine, feed_curve, &feed);
+}
+
 uint64_t storage_next_run_key(const struct storage *storage)
 {
     return disk_next_run_key(storage->disk);

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/strbuf.h"
+#include "core/engine.h"
 #include "tests/sim/disk.h"
 
 struct storage;
@@ -58,6 +59,12 @@ enum err_code storage_replay(struct storage *storage,
                              disk_replay_fn fn,
                              void *ctx,
                              struct err *err) MUST_USE;
+/* See disk_points. */
+void storage_points(const struct storage *storage,
+                    const struct replay_ask *ask,
+                    struct replay_points *out);
+/* Gives an engine that was replayed the curves that it compares with. */
+void storage_curves(const struct storage *storage, struct engine *engine);
 uint64_t storage_next_run_key(const struct storage *storage);
 
 /* With a real store: what the audit finds, one line each, and the points stored. */

@@ -38,6 +38,7 @@ struct sweep_file {
     char *budget, *retry; /* the rest of these sections */
     struct knobs knobs;
     const char *checkpoint; /* of `run`; NULL: none */
+    const char *stop;       /* NULL: none */
     uint64_t token;         /* of the newest submission */
     bool answered;
     uint32_t resumes;
@@ -89,6 +90,9 @@ static char *file_text(const struct sweep_file *file)
     }
     if (file->checkpoint != NULL) {
         strbuf_addf(&text, "  checkpoint: %s\n", file->checkpoint);
+    }
+    if (file->stop != NULL) {
+        strbuf_addf(&text, "stop: %s\n", file->stop);
     }
     bool fits = knobs->a_high == 1.0 && knobs->b_low <= 1 && !knobs->e;
     if (file->enqueues && fits) {
@@ -150,6 +154,33 @@ make_sampler(struct sim *sim, const struct sweep_file *file, size_t number)
     return file->grid ? "grid" : names[rng_below(&rng, ARRAY_LEN(names))];
 }
 
+static const char *draw_stop(struct rng *rng)
+{
+    static const char *const rules[] = {
+        "{pruner: asha, min: 1, eta: 2}",
+        "{pruner: asha, min: 0, eta: 3}",
+        "{pruner: asha, min: 2, eta: 2, max: 8, bootstrap: 1, metric: loss, goal: min}",
+        "{pruner: median, startup_trials: 2}",
+        "{pruner: percentile, percentile: 80, startup_trials: 1, metric: loss, goal: "
+        "max}",
+        "{pruner: patience, patience: 2}",
+        "{pruner: patience, patience: 1, then: {pruner: median, startup_trials: 1}}",
+        "{pruner: hyperband, min: 1, max: 12, eta: 2}",
+        "{pruner: any, of: [{pruner: threshold, lower: 0.1}, {pruner: asha, eta: 3}]}",
+    };
+    return rules[rng_below(rng, ARRAY_LEN(rules))];
+}
+
+/* From a stream of its own too. Not beside checkpoints: what a superseded attempt says
+ * late counts by the order in which it came, which a store does not keep. */
+static void make_stop(struct sim *sim, struct sweep_file *file, size_t number)
+{
+    struct rng rng = sim_stream(sim, "stop", number);
+    if (file->checkpoint == NULL && rng_chance(&rng, 0.4)) {
+        file->stop = draw_stop(&rng);
+    }
+}
+
 static void file_make(struct sim *sim, struct sweep_file *file, size_t number)
 {
     static const char *const reads[] = { "last", "best", "min", "max" };
@@ -171,6 +202,7 @@ static void file_make(struct sim *sim, struct sweep_file *file, size_t number)
     make_budget(file, &rng);
     make_run(file, &rng);
     make_checkpoint(sim, file, number);
+    make_stop(sim, file, number);
     file->enqueues = rng_chance(&rng, 0.2);
     file->text = file_text(file);
 }
@@ -296,6 +328,10 @@ static void edit(struct sim *sim, struct sweep_file *file, struct rng *rng)
     turn(file, rng);
     if (rng_chance(rng, 0.3)) {
         turn(file, rng);
+    }
+    struct rng other = sim_stream(sim, "stop edited", (uint64_t)sim->now_ns);
+    if (file->checkpoint == NULL && rng_chance(&other, 0.2)) {
+        file->stop = rng_chance(&other, 0.3) ? NULL : draw_stop(&other);
     }
     char *text = file_text(file);
     coord_edit(sim, file->name, text, resume);

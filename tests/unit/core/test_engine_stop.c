@@ -137,6 +137,37 @@ static void steps_of_one_report_are_judged_in_turn(void **state)
     rig_fini(&rig);
 }
 
+/* An agent that sends some of its entries again in another report. */
+static void what_is_recorded_is_not_again(void **state)
+{
+    UNUSED(state);
+    struct rig rig;
+    begin(&rig, "{pruner: asha, min: 1, eta: 2}", 1);
+    const char *name = "acc";
+    const uint32_t names[3] = { 0 };
+    const int64_t times[3] = { 0 };
+    points(&rig, key(0, 1), "acc", 1, (const double[]){ 0.5, 0.6 }, 2);
+    rig_step(&rig, (struct event){
+                       .kind = EV_REPORT,
+                       .peer = 1,
+                       .as.report = {
+                           .key = key(0, 1),
+                           .first_seq = 2,
+                           .points = { .len = 2,
+                                       .names = &name,
+                                       .names_len = 1,
+                                       .name = names,
+                                       .step = (const int64_t[]){ 2, 3 },
+                                       .time_ms = times,
+                                       .value = (const double[]){ 0.6, 0.7 } } } });
+    const struct rec_points *kept = &last_record(&rig, REC_POINTS)->as.points;
+    assert_int_equal(kept->first_seq, 3);
+    assert_int_equal(kept->len, 1);
+    assert_int_equal(kept->step[0], 3);
+    assert_int_equal(rig_records(&rig, REC_RUNG), 2); /* at 1 and 2 */
+    rig_fini(&rig);
+}
+
 static void a_restart_decides_alike(void **state)
 {
     UNUSED(state);
@@ -404,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_poor_trial_is_stopped),
         TEST(steps_of_one_report_are_judged_in_turn),
+        TEST(what_is_recorded_is_not_again),
         TEST(a_restart_decides_alike),
         TEST(an_end_that_crosses_the_stop_is_pruned),
         TEST(a_diverged_trial_is_stopped_at_once),

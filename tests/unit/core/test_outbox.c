@@ -104,10 +104,37 @@ static void test_random_order(void **state)
     }
 }
 
+/* A batch ends with a step, however many records that has. */
+static void test_whole_steps(void **state)
+{
+    UNUSED(state);
+    static const size_t steps[] = { 2, 2, 5, 1, 1, 1 };
+    static const size_t batches[] = { 2, 2, 5, 3 };
+    struct outbox *outbox = outbox_create();
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        struct effects effects = { 0 };
+        for (size_t k = 0; k < steps[i]; k++) {
+            vec_push(&effects.list, persist(1));
+        }
+        outbox_add(outbox, &effects);
+        effects_fini(&effects);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(batches); i++) {
+        struct record *const *records = NULL;
+        size_t len = 0;
+        assert_true(outbox_seal(outbox, 3, &records, &len));
+        assert_int_equal(len, batches[i]);
+        outbox_committed(outbox);
+    }
+    assert_int_equal(outbox_open_len(outbox), 0);
+    outbox_destroy(outbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_waits_for_its_commit),
+        TEST(test_whole_steps),
         TEST(test_random_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
