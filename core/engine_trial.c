@@ -428,7 +428,7 @@ void engine_stopped_by_agent(struct engine *engine,
 {
     struct record record =
         record_for(attempt->trial, attempt_key_of(attempt), REC_STOP_REQUESTED);
-    if (may_stop(attempt, STOP_PRUNED)) {
+    if (attempt->stop != STOP_PRUNED) { /* a fact, whatever else it was told since */
         record.seq = attempt->seq;
         record.cause = cause;
         record.as.stop_requested = (struct rec_stop_requested){ .reason = STOP_PRUNED,

@@ -560,8 +560,10 @@ void node_receive(struct sim *sim,
     case TO_AGENT_STOP:
         receive_stop(sim, index, message);
         return;
-    case TO_AGENT_LIMITS: /* advice, which these agents do without */
-        return;
+    case TO_AGENT_LIMITS:
+        event.kind = AGENT_EV_LIMITS;
+        event.as.limits = message->as.limits;
+        break;
     case TO_AGENT_HELLO_WANTED:
         event.kind = AGENT_EV_HELLO_WANTED;
         break;
