@@ -211,6 +211,60 @@ trials_of(const struct where *where, const char *sweep, json_t *rows, struct err
     return code;
 }
 
+/* A number, or one of the names that numbers without JSON have. */
+static bool is_number(const json_t *value)
+{
+    static const char *const names[] = { "NaN", "Infinity", "-Infinity" };
+    for (size_t i = 0; json_is_string(value) && i < ARRAY_LEN(names); i++) {
+        if (strcmp(json_string_value(value), names[i]) == 0) {
+            return true;
+        }
+    }
+    return json_is_number(value);
+}
+
+/* A file of results has a value somewhere, and nothing else in its place. */
+static enum err_code check_values(const char *path, json_t *rows, struct err *err)
+{
+    size_t at = 0;
+    json_t *row = NULL;
+    bool any = json_array_size(rows) == 0;
+    json_array_foreach(rows, at, row)
+    {
+        const json_t *value = json_object_get(row, "value");
+        if (value == NULL || json_is_null(value)) {
+            continue;
+        }
+        if (!is_number(value)) {
+            AUTO_STRBUF struct strbuf text = STRBUF_INIT(OUTPUT_TEXT_BYTES_MAX);
+            output_cell(value, &text);
+            return err_set(err, ERR_INVALID,
+                           "%s: result %zu: 'value' must be a number, not '%.40s'",
+                           path, at + 1, strbuf_cstr(&text));
+        }
+        any = true;
+    }
+    return any ? ERR_OK
+               : err_set(err, ERR_INVALID,
+                         "%s: no result has a 'value': expected the objective in a "
+                         "column or member of that name",
+                         path);
+}
+
+static enum err_code
+results_of_file(const char *path, json_t **rows_out, struct err *err)
+{
+    AUTO_JSON json_t *rows = NULL;
+    enum err_code code = points_file_read(path, &rows, err);
+    if (code == ERR_OK) {
+        code = check_values(path, rows, err);
+    }
+    if (code == ERR_OK) {
+        *rows_out = mem_take(&rows);
+    }
+    return code;
+}
+
 static enum err_code rows_to_import(const struct opts *opts,
                                     const struct where *where,
                                     json_t **rows_out,
@@ -221,7 +275,7 @@ static enum err_code rows_to_import(const struct opts *opts,
         return err_set(err, ERR_USAGE, "give a file, or --from another sweep");
     }
     if (!from) {
-        return points_file_read(opts->args[1], rows_out, err);
+        return results_of_file(opts->args[1], rows_out, err);
     }
     AUTO_JSON json_t *rows = json_array();
     enum err_code code = trials_of(where, opts->values[OPT_FROM], rows, err);

@@ -63,6 +63,10 @@ def imported(lab):
     equal(result.out, "wide: 1 imported, 1 outside the space, 1 without a value\n")
     equal("'k'" in result.err, True, result)
     lab.fails("import", "wide", says=["--from"])
+    # A wrong value or none at all is no result: nothing of the file is taken.
+    for text, says in (("n,k,value\n5,a,1\n6,a,abc\n", ["result 2", "'abc'"]),
+                       ("n,k,v\n5,a,1\n", ["no result has a 'value'"])):
+        lab.fails("import", "wide", lab.write("wrong.csv", text), says=says)
     lab.fails("import", "s", lines, status=1, says=["finished"])
     coordinator.end()
 
