@@ -20,14 +20,14 @@ static const struct output_column ls_columns[] = {
     { "id", "id", OUTPUT_ID },
     { "name", "name", OUTPUT_TEXT },
     { "state", "state", OUTPUT_TEXT },
+    { "goal", "goal", OUTPUT_TEXT },
+    { "best", "best", OUTPUT_TEXT },
     { "trials.finished", "finished", OUTPUT_TEXT },
     { "trials.pruned", "pruned", OUTPUT_TEXT },
     { "trials.running", "running", OUTPUT_TEXT },
     { "trials.queued", "queued", OUTPUT_TEXT },
     { "trials.failed", "failed", OUTPUT_TEXT },
     { "trials.cancelled", "cancelled", OUTPUT_TEXT },
-    { "goal", "goal", OUTPUT_TEXT },
-    { "best", "best", OUTPUT_TEXT },
     { "cause", "cause", OUTPUT_TEXT },
 };
 

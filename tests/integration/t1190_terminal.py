@@ -51,6 +51,8 @@ def cut_tables(lab):
     for args in (["ls"], ["trials"], ["runs", "--tree"], ["metrics", "last/0"]):
         lines = on_terminal(lab, *args).split("\r\n")
         assert len(lines) > 2 and all(len(line) <= WIDTH for line in lines), lines
+    # What was found stands where a narrow terminal shows it.
+    assert "best" in on_terminal(lab, "ls").split("\r\n")[0]
     # JSON is never cut.
     assert "a-rather-long-name-for-it" in on_terminal(lab, "ls", "-o", "json")
 
