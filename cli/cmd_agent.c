@@ -92,6 +92,10 @@ static void say_trouble(struct work *work, const char *text)
     work->tell_ms = work->tell_ms > TELL_MS_MAX ? TELL_MS_MAX : work->tell_ms;
     work->told = true;
     work->told_at = now;
+    if (strstr(text, work->endpoint) != NULL) { /* once is enough */
+        output_say("%s; trying on", text);
+        return;
+    }
     output_say("%s: %s; trying on", work->endpoint, text);
 }
 

@@ -129,8 +129,8 @@ static void on_broken(struct zmq_dealer *dealer)
         return;
     }
     zmq_end_trouble(&dealer->end, ERR_DENIED, "the connection to",
-                    " is closed by the other side: wrong coordinator key, or not a "
-                    "winnow coordinator");
+                    " is closed by the other side: wrong coordinator key or none, or "
+                    "not a winnow coordinator");
     retry_later(dealer);
 }
 

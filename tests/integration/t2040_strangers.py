@@ -15,7 +15,7 @@ def nobody_there(lab):
         s.bind(("127.0.0.1", 0))
         endpoint = f"tcp://127.0.0.1:{s.getsockname()[1]}"
     agent = lab.agent(endpoint, "a", "--slots", "2")
-    agent.wait_err(f"{endpoint}: .*")
+    agent.wait_err(f"winnow: nobody answers at '{endpoint}'; trying on")
     assert agent.alive()
     coordinator, _ = lab.coordinator(endpoint)
     agent.wait_err("connected to")
