@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/times.h"
 #include "cli/output.h"
+#include "cli/plan_rungs.h"
 #include "cli/plan_simulate.h"
 #include "cli/spec_file.h"
 #include "core/command.h"
@@ -137,6 +138,7 @@ static json_t *plan_json(const struct sweep_spec *spec, json_t *samples)
     add_count(plan, "time_ms", (uint64_t)spec->budget.time_ms);
     add_count(plan, "parallel", spec->run.parallel);
     json_put_str(plan, "file", strbuf_cstr(&text));
+    json_put(plan, "rungs", plan_rungs(spec));
     json_put(plan, "samples", samples);
     return plan;
 }
@@ -188,6 +190,8 @@ print_plan(const struct sweep_spec *spec, const json_t *samples, struct strbuf *
     strbuf_addc(out, '\n');
     add_size_line(spec, out);
     add_budget_lines(spec, out);
+    AUTO_JSON json_t *rungs = plan_rungs(spec);
+    plan_print_rungs(rungs, out);
     strbuf_adds(out, "# the first commands:\n");
     for (size_t i = 0; i < json_array_size(samples); i++) {
         const json_t *words = json_object_get(json_array_get(samples, i), "argv");

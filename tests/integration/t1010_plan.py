@@ -140,5 +140,26 @@ def simulated_errors(lab):
     lab.fails("plan", path, "--simulate", bad, says="row 1: 'steps'")
 
 
-main(examples, as_json, nothing_is_made, errors, simulated, simulated_lines,
+def rungs(lab):
+    def lines(stop):
+        text = grid("g").replace("run: ", f"stop: {stop}\nrun: ", 1)
+        out = lab.winnow("plan", lab.write("sweep.yaml", text)).out
+        return [line for line in out.splitlines() if line.startswith("# rungs")]
+
+    equal(lines("{pruner: median}"), [])
+    equal(lines("{pruner: asha, min: 2, max: 50, eta: 3}"), ["# rungs of asha: step 2, 6, 18"])
+    equal(lines("{pruner: asha, eta: 2}"),
+          ["# rungs of asha: step 1, 2, 4, 8, 16, 32, 64, 128, …"])
+    equal(lines("{pruner: asha, min: 0}"),
+          ["# rungs of asha: known when the first trial has finished"])
+    equal(lines("{pruner: hyperband, min: 1, max: 27}"),
+          ["# rungs of hyperband, bracket 0: step 1, 3, 9",
+           "# rungs of hyperband, bracket 1: step 3, 9",
+           "# rungs of hyperband, bracket 2: step 9"])
+    plan = lab.json("plan", lab.path("sweep.yaml"))
+    equal(plan["rungs"][1],
+          {"rule": "hyperband", "bracket": 1, "steps": [3, 9], "more": False})
+
+
+main(examples, rungs, as_json, nothing_is_made, errors, simulated, simulated_lines,
      simulated_sweep, simulated_errors)
