@@ -262,16 +262,17 @@ static void bind_attempt(struct stmt *stmt,
     bind_resumed(stmt, started);
 }
 
-/* end_ms … names_refused. */
+/* end_ms … names_refused. Nobody saw how the program of a lost attempt ended. */
 static void bind_usage(struct stmt *stmt, const struct record *record)
 {
     const struct rec_ended *ended = &record->as.ended;
+    bool seen = ended->end != END_LOST;
     bind_i64(stmt, ended->end_ms != 0 ? ended->end_ms : record->time.ms);
-    bind_i64(stmt, ended->exit_status);
-    bind_i64(stmt, ended->signal);
-    bind_u64(stmt, ended->user_cpu_ms);
-    bind_u64(stmt, ended->system_cpu_ms);
-    bind_u64(stmt, ended->max_rss_bytes);
+    bind_i64_or_null(stmt, seen, ended->exit_status);
+    bind_i64_or_null(stmt, seen, ended->signal);
+    bind_i64_or_null(stmt, seen, (int64_t)ended->user_cpu_ms);
+    bind_i64_or_null(stmt, seen, (int64_t)ended->system_cpu_ms);
+    bind_i64_or_null(stmt, seen, (int64_t)ended->max_rss_bytes);
     bind_u64(stmt, ended->points_thinned);
     bind_u64(stmt, ended->names_refused);
 }
