@@ -45,6 +45,12 @@ static const struct output_column attempt_columns[] = {
     { "cause", "cause", OUTPUT_TEXT },
 };
 
+static const struct output_column rung_columns[] = {
+    { "rule", "rule", OUTPUT_TEXT },       { "bracket", "bracket", OUTPUT_TEXT },
+    { "rung", "rung", OUTPUT_TEXT },       { "step", "step", OUTPUT_TEXT },
+    { "reached", "reached", OUTPUT_TEXT }, { "went_on", "went on", OUTPUT_TEXT },
+};
+
 static const struct output_column metric_columns[] = {
     { "key", "metric", OUTPUT_TEXT },   { "attempt", "attempt", OUTPUT_TEXT },
     { "step", "step", OUTPUT_TEXT },    { "value", "value", OUTPUT_TEXT },
@@ -65,6 +71,18 @@ struct question {
     const struct output_column *columns; /* of an array */
     size_t columns_len;
 };
+
+/* A list that belongs to an object, below it. */
+static void print_list(const json_t *list,
+                       const struct output_column *columns,
+                       size_t len,
+                       struct strbuf *out)
+{
+    if (json_array_size(list) > 0) {
+        strbuf_addc(out, '\n');
+        output_rows(list, columns, len, OUTPUT_TABLE, output_width(), out);
+    }
+}
 
 static enum err_code ask(const struct opts *opts,
                          const struct question *question,
@@ -89,11 +107,11 @@ static enum err_code ask(const struct opts *opts,
         return ERR_OK;
     }
     output_object(answer, format, out);
-    const json_t *attempts = json_object_get(answer, "attempts_list");
-    if (format == OUTPUT_TABLE && json_array_size(attempts) > 0) {
-        strbuf_addc(out, '\n');
-        output_rows(attempts, attempt_columns, ARRAY_LEN(attempt_columns), format,
-                    output_width(), out);
+    if (format == OUTPUT_TABLE) {
+        print_list(json_object_get(answer, "attempts_list"), attempt_columns,
+                   ARRAY_LEN(attempt_columns), out);
+        print_list(json_object_get(answer, "rungs"), rung_columns,
+                   ARRAY_LEN(rung_columns), out);
     }
     return ERR_OK;
 }

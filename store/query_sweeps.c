@@ -152,6 +152,12 @@ static enum err_code one_sweep(struct store_reader *reader,
         put_col_i64(sweep, "revision", row, COL_REVISION);
         code = put_tags(reader, sweep, run, err);
     }
+    if (code == ERR_OK && details) {
+        struct stopped_of of = { .sweep = col_u32(row, COL_KEY),
+                                 .run = run,
+                                 .metric = col_text(row, COL_METRIC) };
+        code = put_stopping(reader, sweep, &of, err);
+    }
     stmt_end(row);
     if (code == ERR_OK) {
         *result_out = json_incref(sweep);

@@ -125,6 +125,16 @@ enum err_code put_params(struct store_reader *reader,
                          json_t *object,
                          uint64_t run,
                          struct err *err) MUST_USE;
+/* `rungs` and `saved` of a sweep with pruned trials; query_stop.c. */
+struct stopped_of {
+    uint32_t sweep; /* key */
+    uint64_t run;
+    const char *metric; /* the objective's */
+};
+enum err_code put_stopping(struct store_reader *reader,
+                           json_t *sweep,
+                           const struct stopped_of *of,
+                           struct err *err) MUST_USE;
 enum err_code put_tags(struct store_reader *reader,
                        json_t *object,
                        uint64_t run,

@@ -5,6 +5,7 @@ comes out again from what is stored."""
 
 import json
 import os
+import re
 import sqlite3
 
 from lab import equal, main, process_alive, wait_for
@@ -82,6 +83,13 @@ v=$((100 - n)); printf "step=1 value=$v\\nstep=2 value=$v\\nstep=3 value=$v\\n"
     equal(len(children), 2)
     wait_for("children to be gone",
              lambda: not any(process_alive(int(pid)) for pid in children))
+    show = lab.json("show")
+    equal(show["rungs"][0], {"rule": 0, "bracket": 0, "rung": 0, "step": 1,
+                             "reached": 5, "went_on": 1})
+    equal([r["reached"] for r in show["rungs"]], [5, 1])
+    assert set(show["saved"]) == {"steps", "time"}, show
+    table = lab.winnow("show").out
+    assert re.search(r"\nrule +bracket +rung +step +reached +went on\n", table), table
     best = lab.json("best")
     equal((best["number"], best["value"]), (0, 100))
     equal(differences(lab, status=0), (4, []))
