@@ -108,6 +108,8 @@ def cut_off(lab):
              and lab.counts(sweep)["finished"] == 3)
     gone = time.monotonic()
     coordinator.kill()
+    for agent in agents:  # what they pass on before they know is the coordinator's to judge
+        agent.wait_err("connection lost")
     lab.write("go", "")
     # Those that wait beforehand take the places of those that ended.
     wait_for("trials to be stopped", lambda: all(
