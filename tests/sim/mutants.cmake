@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Deliberately broken builds: each changes one place of one file, and the simulation must
-# notice within 4,000 seeds. `from` must stand in the file exactly once; when the code
+# notice within 1,000 seeds (MUTANT_SEEDS_name where it takes more). `from` must stand in the file exactly once; when the code
 # there changes, adapt it here.
 set(mutants "")
 macro(mutant name file from to)
@@ -24,6 +24,13 @@ mutant(ack_before_commit core/engine_trial.c
 mutant(tell_before_commit core/outbox.c
   [==[if (effect->after_commit) {]==]
   [==[if (effect->after_commit && effect->kind != FX_SEND) {]==])
+
+mutant(no_dedupe core/engine_trial.c
+  [==[    if (last > live->seq) {]==]
+  [==[    if (last <= live->seq) {
+        live->seq = report->first_seq - 1;
+    }
+    if (last > live->seq) {]==])
 
 mutant(no_fencing core/engine_trial.c
   [==[return attempt != NULL && !attempt->suspect && attempt->number == key.attempt]==]
@@ -210,3 +217,6 @@ mutant(stop_loses_to_exit core/engine_trial.c
 mutant(curves_not_brought_back core/engine_stop.c
   [==[        for (size_t k = 0; k < sweep->stopping.finished_trials.len; k++) {]==]
   [==[        for (size_t k = 1; k < sweep->stopping.finished_trials.len; k++) {]==])
+
+# Needs an agent that comes back just when its trial was given away and back again.
+set(MUTANT_SEEDS_superseded_hands_over 4000)
